@@ -1,0 +1,1 @@
+"""fmc-edge: corporate SIM cards as full extensions of the virtual PBX."""
