@@ -1,0 +1,1 @@
+"""The roles that run beside the SIP path: sync, ship."""

@@ -1,0 +1,1 @@
+"""Events of calls, from the spool into call records."""

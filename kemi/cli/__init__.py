@@ -1,0 +1,1 @@
+"""fmcctl: one module per noun."""

@@ -1,0 +1,1 @@
+"""Replication of call records to outside systems."""

@@ -1,0 +1,1 @@
+"""The SIP path: the only importer of KSR."""

@@ -1,0 +1,1 @@
+"""The media servers: configuration and recordings."""

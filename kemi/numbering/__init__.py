@@ -1,0 +1,1 @@
+"""Numbers: how they arrive, what they are, how they are written."""

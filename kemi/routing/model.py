@@ -36,7 +36,11 @@ class Egress(msgspec.Struct, frozen=True):
 
 
 class Trunk(msgspec.Struct, frozen=True):
-    """A SIP peer: the mobile network where the SIMs are (mvno) or a public network (carrier)."""
+    """A SIP peer: the mobile network where the SIMs are (mvno) or a public network (carrier).
+
+    `country` and `area_code` complete what this operator shortens; for what a subscriber dials the
+    tenant's come first.
+    """
 
     name: str
     kind: TrunkKind
@@ -48,6 +52,8 @@ class Trunk(msgspec.Struct, frozen=True):
     called: tuple[Shape, ...] = ("e164",)
     egress: Egress = Egress()
     numbers: tuple[str, ...] = ()
+    country: str = "RU"
+    area_code: str | None = None
     on_media_down: Literal["breakout", "reject"] = "reject"
 
 
