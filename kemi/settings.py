@@ -52,6 +52,11 @@ class Settings(msgspec.Struct, frozen=True):
         return self.state / "kamailio"
 
     @property
+    def metrics_files(self) -> Path:
+        """Directory of the parts' metric values (kemi.metrics)."""
+        return self.state / "metrics"
+
+    @property
     def run(self) -> Path:
         """Directory of sockets and pid files; short-lived."""
         return self.state / "run"
