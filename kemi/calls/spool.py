@@ -16,7 +16,7 @@ MAP_SIZE = 1 << 30
 
 
 class Writer:
-    """Appends events; owned by one process and opened after the fork."""
+    """Appends events; opened after the fork. Processes that seldom write may share a name."""
 
     def __init__(self, directory: Path, name: str) -> None:
         path = directory / name
@@ -31,15 +31,12 @@ class Writer:
             max_readers=16,
             meminit=False,
         )
-        with self._env.begin() as txn, txn.cursor() as cursor:
-            last = int.from_bytes(cursor.key()) if cursor.last() else 0
-        self._next = last + 1
 
     def append(self, payload: bytes) -> None:
         """Keep one event; raises lmdb.Error when it cannot be kept (disk or spool full)."""
-        with self._env.begin(write=True) as txn:
-            txn.put(self._next.to_bytes(8), payload, append=True)
-        self._next += 1
+        with self._env.begin(write=True) as txn, txn.cursor() as cursor:
+            last = int.from_bytes(cursor.key(), "big") if cursor.last() else 0
+            cursor.put((last + 1).to_bytes(8, "big"), payload, append=True)
 
     def close(self) -> None:
         """Give the environment back; only tests and a clean end need it."""
