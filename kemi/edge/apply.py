@@ -1,0 +1,80 @@
+"""Carry a Decision out: set what the native routes relay with, or refuse the call."""
+
+from collections.abc import Callable
+
+import KSR
+import msgspec
+
+from kemi.routing.model import Decision, Target
+
+TO_MEDIA = 1
+TO_TRUNK = 2
+REFUSED = -1
+"""What the entry points return to routes/invite.cfg; 0 would end the script."""
+
+PHRASES = {
+    403: "Forbidden",
+    404: "Not Found",
+    480: "Temporarily Unavailable",
+    482: "Loop Detected",
+    484: "Address Incomplete",
+    488: "Not Acceptable Here",
+    501: "Not Implemented",
+    503: "Service Unavailable",
+}
+
+_encode = msgspec.json.encode
+_decode = msgspec.json.Decoder(list[Target]).decode
+
+
+def _header_lines(headers: dict[str, str]) -> str:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+
+
+def _uri(name_addr: str) -> str:
+    """Take the URI out of a name-addr that routing wrote: there is exactly one pair of angle brackets."""
+    return name_addr[name_addr.find("<") + 1 : name_addr.rfind(">")]
+
+
+def to_media(decision: Decision, call: str) -> int:
+    """Leave Request-URI and X-FMC headers for RELAY_MEDIA."""
+    target = decision.targets[0]
+    KSR.pv.sets("$ru", target.uri)
+    KSR.pv.sets("$avp(call)", f"{call} ")
+    KSR.pv.sets("$avp(headers)", f"X-FMC-Call: {call}\r\n" + _header_lines(dict(target.headers)))
+    return TO_MEDIA
+
+
+def to_trunk(target: Target, call: str, set_of: Callable[[str], int]) -> int:
+    """Leave what RELAY_TRUNK and the branch need: the peer set and the numbers in the trunk's shape."""
+    headers = dict(target.headers)
+    caller = headers.pop("From", "")
+    callee = headers.pop("To", "")
+    trunk = target.trunk or ""
+    KSR.pv.sets("$ru", target.uri)
+    KSR.pv.seti("$avp(set)", set_of(trunk))
+    KSR.pv.sets("$avp(call)", f"{call} {trunk}")
+    KSR.pv.sets("$avp(from)", _uri(caller))
+    KSR.pv.sets("$avp(to)", _uri(callee))
+    KSR.pv.sets("$avp(headers)", _header_lines(headers))
+    return TO_TRUNK
+
+
+def keep_targets(targets: tuple[Target, ...] | list[Target]) -> None:
+    """Keep what is left to try with the transaction: a later route may run in another worker."""
+    if targets:
+        KSR.pv.sets("$(avp(targets)[*])", _encode(targets).decode())
+    else:
+        KSR.pv.unset("$(avp(targets)[*])")
+
+
+def kept_targets() -> list[Target]:
+    """Give back what `keep_targets` kept."""
+    kept = KSR.pv.get("$avp(targets)")
+    return _decode(kept) if kept else []
+
+
+def refuse(status: int) -> int:
+    """Answer the INVITE's transaction."""
+    KSR.tm.t_reply(status, PHRASES.get(status, "Call Refused"))
+    return REFUSED

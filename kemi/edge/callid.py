@@ -1,0 +1,22 @@
+"""The id of a call: UUID version 7 (RFC 9562 section 5.7), so that ids sort by time."""
+
+import os
+import re
+import time
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
+
+
+def new() -> str:
+    """Make an id from the clock (milliseconds) and 74 random bits."""
+    random = int.from_bytes(os.urandom(10), "big")
+    text = (
+        f"{time.time_ns() // 1_000_000:012x}7{random >> 64 & 0xFFF:03x}"
+        f"{random >> 48 & 0x3FFF | 0x8000:04x}{random & 0xFFFFFFFFFFFF:012x}"
+    )
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def valid(text: str) -> bool:
+    """Tell whether a header's value is such an id."""
+    return _UUID.match(text) is not None

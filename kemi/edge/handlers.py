@@ -1,0 +1,241 @@
+"""The entry points that kamailio/routes/ call by name.
+
+Each returns an int, survives any exception and touches nothing that can wait: one read of the snapshot, one
+write to the spool, one log line that is dropped rather than waited for.
+"""
+
+import functools
+import gc
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import KSR
+
+from kemi import logs, metrics, settings
+from kemi.calls import events
+from kemi.directory.snapshot import SnapshotDirectory
+from kemi.edge import apply, callid
+from kemi.edge.request import Reader
+from kemi.edge.spooling import Spool
+from kemi.routing.decide import decide
+from kemi.routing.model import MEDIA, Call, Decision
+
+NOT_DECIDED = -2
+"""The return code of an entry point that failed: routes/invite.cfg answers 500."""
+DONE = 1
+
+Handler = TypeVar("Handler", bound=Callable[..., int])
+
+
+def entry(handler: Handler) -> Handler:
+    """Make a method an entry point: whatever it raises is logged and counted, and the script goes on."""
+    name = handler.__name__
+
+    @functools.wraps(handler)
+    def guarded(self: "Edge", *arguments: Any) -> int:
+        try:
+            return handler(self, *arguments)
+        except Exception as error:  # noqa: BLE001  a raise here would mean no SIP reply at all
+            self.failed_in(name, error)
+            return NOT_DECIDED
+
+    return guarded  # type: ignore[return-value]
+
+
+class Edge:
+    """One worker: its snapshot, its spool, its logger. Opened at first use, after the fork."""
+
+    def __init__(self, configured: settings.Settings) -> None:
+        self._settings = configured
+        self._rank = 0
+        self._reader = Reader()
+        self._directory: SnapshotDirectory | None = None
+        self._spool: Spool | None = None
+        self._log: Any = None
+        self._decided: dict[tuple[str, str, str], Any] = {}
+
+    def child_init(self, rank: int) -> int:
+        """Remember who this process is. Timers have negative ranks and open nothing until they must."""
+        self._rank = rank
+        if rank >= 1:
+            self._open()
+        return 0
+
+    def _open(self) -> None:
+        logs.configure()
+        self._log = logs.get("edge").bind(node=self._settings.node)
+        name = f"worker-{self._rank}" if self._rank >= 1 else "timers"
+        self._spool = Spool(self._settings.spool, name)
+        self._directory = SnapshotDirectory(self._settings.snapshot)
+
+    def failed_in(self, handler: str, error: Exception) -> None:
+        """Tell of an exception at an entry point."""
+        metrics.handler_errors.labels(handler).inc()
+        if self._log is not None:
+            self._log.error("handler_failed", handler=handler, error=repr(error), call_id=KSR.pv.gete("$ci"))
+
+    def _keep(self, event: events.Event) -> None:
+        if self._spool is None:
+            self._open()
+        if not self._spool.append(event):  # type: ignore[union-attr]
+            self._log.error("spool_refused", call=event.call, event=type(event).__name__)
+
+    # -- initial INVITE ------------------------------------------------------------------------------
+
+    @entry
+    def invite(self, _: Any) -> int:
+        """Decide on an initial INVITE."""
+        source = KSR.pv.gete("$avp(source)")
+        call = KSR.pv.gete("$hdr(X-FMC-Call)") if source == MEDIA else ""
+        return self._decide(source, call if callid.valid(call) else callid.new(), media_up=True)
+
+    @entry
+    def media_down(self, _: Any) -> int:
+        """Decide again: no media server took the call."""
+        call = KSR.pv.gete("$avp(call)").partition(" ")[0]
+        return self._decide(KSR.pv.gete("$avp(source)"), call, media_up=False)
+
+    def _decide(self, source: str, call_id: str, *, media_up: bool) -> int:
+        begun = time.perf_counter()
+        if self._directory is None:
+            self._open()
+        directory: SnapshotDirectory = self._directory  # type: ignore[assignment]
+        directory.begin()
+        call = self._reader.read(source, directory, media_up=media_up)
+        decision = decide(call, directory, self._settings.listen)
+        self._keep(self._started(call, decision, call_id))
+        code = self._carry_out(decision, call_id, directory)
+        self._tell(call, decision, call_id, time.perf_counter() - begun)
+        return code
+
+    def _started(self, call: Call, decision: Decision, call_id: str) -> events.Started:
+        return events.Started(
+            call=call_id,
+            leg=KSR.pv.gete("$ci"),
+            at=time.time_ns() // 1000,
+            node=self._settings.node,
+            source=call.source,
+            direction=decision.direction,
+            action=decision.action,
+            reason=decision.reason,
+            calling=decision.calling,
+            called=decision.called,
+            tenant=decision.tenant,
+            subscriber=decision.subscriber,
+            service=decision.service,
+            record=decision.record,
+            announce=decision.announce,
+            egress=decision.targets[0].trunk if decision.targets else None,
+            status=decision.status,
+            identity=decision.identity,
+            degraded=decision.degraded,
+        )
+
+    def _carry_out(self, decision: Decision, call_id: str, directory: SnapshotDirectory) -> int:
+        if decision.action == "media":
+            return apply.to_media(decision, call_id)
+        if decision.action == "trunk":
+            if len(decision.targets) > 1:
+                apply.keep_targets(decision.targets[1:])
+            return apply.to_trunk(decision.targets[0], call_id, directory.trunk_set)
+        # A device is reached by its registration; nothing registers here yet.
+        return apply.refuse(decision.status or 480)
+
+    def _tell(self, call: Call, decision: Decision, call_id: str, seconds: float) -> None:
+        key = (decision.action, decision.direction, call.source)
+        counter = self._decided.get(key)
+        if counter is None:
+            counter = self._decided[key] = metrics.decisions.labels(*key)
+        counter.inc()
+        metrics.decision_seconds.observe(seconds)
+        for role, number in (("calling", decision.calling), ("called", decision.called)):
+            if number.kind == "unknown":
+                metrics.numbers_unknown.labels(call.source, role).inc()
+        self._log.info(
+            "decision",
+            call=call_id,
+            source=call.source,
+            direction=decision.direction,
+            action=decision.action,
+            reason=decision.reason,
+            tenant=decision.tenant,
+            calling=decision.calling.value,
+            calling_shape=decision.calling.shape,
+            called=decision.called.value,
+            called_shape=decision.called.shape,
+            microseconds=round(seconds * 1e6),
+        )
+
+    # -- failover ------------------------------------------------------------------------------------
+
+    @entry
+    def next_target(self, _: Any) -> int:
+        """Prepare the next trunk of the route: this one's peers all failed."""
+        waiting = apply.kept_targets()
+        if not waiting:
+            return apply.REFUSED
+        if self._directory is None:
+            self._open()
+        self._directory.begin()  # type: ignore[union-attr]
+        apply.keep_targets(waiting[1:])
+        call = KSR.pv.gete("$avp(call)").partition(" ")[0]
+        return apply.to_trunk(waiting[0], call, self._directory.trunk_set)  # type: ignore[union-attr]
+
+    @entry
+    def no_target(self, _: Any) -> int:
+        """Answer a call that no trunk can take, before it was relayed anywhere."""
+        call, _, egress = KSR.pv.gete("$avp(call)").partition(" ")
+        self._keep(
+            events.Failed(
+                call=call,
+                leg=KSR.pv.gete("$ci"),
+                at=time.time_ns() // 1000,
+                status=503,
+                egress=egress or None,
+            )
+        )
+        return apply.refuse(503)
+
+    # -- events of a tracked leg; arguments: [status] Call-ID call egress ------------------------------
+
+    @entry
+    def answered(self, _: Any, arguments: str) -> int:
+        """The leg was answered."""
+        leg, call, egress = arguments.split(" ")
+        self._keep(events.Answered(call=call, leg=leg, at=time.time_ns() // 1000, egress=egress or None))
+        return DONE
+
+    @entry
+    def ended(self, _: Any, arguments: str) -> int:
+        """The answered leg is over."""
+        leg, call, _egress = arguments.split(" ")
+        self._keep(events.Ended(call=call, leg=leg, at=time.time_ns() // 1000))
+        return DONE
+
+    @entry
+    def failed(self, _: Any, arguments: str) -> int:
+        """The leg was never answered."""
+        status, leg, call, egress = arguments.split(" ")
+        self._keep(
+            events.Failed(
+                call=call,
+                leg=leg,
+                at=time.time_ns() // 1000,
+                status=int(status) if status.isdigit() else 408,
+                egress=egress or None,
+            )
+        )
+        return DONE
+
+
+def mod_init() -> Edge:
+    """Called once, before the fork: import and freeze everything that all workers share."""
+    configured = settings.load()
+    metrics.use(configured.metrics_files / "edge")
+    edge = Edge(configured)
+    # What is loaded now lives as long as the process: keep the collector from walking, and so from
+    # copying, the pages that all workers share.
+    gc.collect()
+    gc.freeze()
+    return edge
