@@ -1,0 +1,54 @@
+"""How a canonical number is written on the trunk it leaves on."""
+
+from kemi.numbering.canonicalise import is_e164
+from kemi.numbering.model import Shape, Step, Written
+from kemi.numbering.plan import Plan
+
+__all__ = ["present", "write"]
+
+
+def write(canonical: str, shape: Shape, plan: Plan, area_code: str | None = None) -> tuple[str, Shape]:
+    """A canonical number in a shape, and the shape that was really used.
+
+    A number that the asked shape cannot express takes the next wider one: out of the area, `local`
+    becomes `national_trunk`; abroad, the national shapes become `international_prefix`; where the plan
+    has no such prefix the number stays E.164. Shapes that are no way to write a number (`extension`,
+    `service`, `withheld`, `unknown`) leave it E.164 too.
+    """
+    digits = canonical[1:]
+    match shape:
+        case "e164_bare":
+            return digits, shape
+        case "international_00":
+            return f"00{digits}", shape
+        case "national_trunk" | "national" | "local":
+            nsn = _nsn(digits, plan)
+            if nsn is None:
+                return write(canonical, "international_prefix", plan)
+            if shape == "national":
+                return nsn, shape
+            if shape == "local" and area_code and nsn.startswith(area_code):
+                return nsn[len(area_code) :], shape
+            if plan.trunk_prefix:
+                return plan.trunk_prefix + nsn, "national_trunk"
+        case "international_prefix" if plan.international_prefix:
+            return plan.international_prefix + digits, shape
+        case _:
+            pass
+    return canonical, "e164"
+
+
+def _nsn(digits: str, plan: Plan) -> str | None:
+    """The national significant number, where the plan reaches this number without a country code."""
+    if not plan.code or not digits.startswith(plan.code):
+        return None
+    nsn = digits[len(plan.code) :]
+    return nsn if len(nsn) in plan.nsn_lengths and nsn[0] in plan.nsn_first else None
+
+
+def present(canonical: str, shape: Shape, plan: Plan, area_code: str | None = None) -> Written:
+    """As `write`, with the trail. A text that is not E.164 with plus stays verbatim, shape `unknown`."""
+    if canonical[:1] != "+" or not is_e164(canonical[1:]):
+        return Written(canonical, canonical, "unknown", (Step("unknown", canonical, canonical),))
+    written, used = write(canonical, shape, plan, area_code)
+    return Written(canonical, written, used, (Step(used, canonical, written),))
