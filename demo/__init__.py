@@ -1,0 +1,1 @@
+"""The demo: a whole edge with simulated operators around it, real calls, and a verdict on each."""
