@@ -1,4 +1,4 @@
-"""The directory as plain values in memory: for `--data FILE`, for tests, and as the reference of snapshots."""
+"""The directory as plain values in memory: for `--data FILE`, for tests, as the reference of snapshots."""
 
 from collections.abc import Iterable, Sequence
 
@@ -21,6 +21,7 @@ class MemoryDirectory:
         tenants: Iterable[Tenant] = (),
         subscribers: Iterable[Subscriber] = (),
         dids: Iterable[Did] = (),
+        *,
         revision: int = 0,
     ) -> None:
         self._revision = revision
