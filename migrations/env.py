@@ -1,0 +1,11 @@
+"""Alembic's environment: migrates the connection that kemi.store gives, in that one's transaction."""
+
+from alembic import context
+
+import kemi.directory.tables  # noqa: F401  registers its tables
+from kemi.store import Base
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
+with context.begin_transaction():
+    context.run_migrations()
