@@ -19,10 +19,7 @@ import msgspec
 
 from kemi.numbering.canonicalise import is_withheld
 
-__all__ = ["IDENTITY_HEADERS", "Identity", "asks_privacy", "identify", "uri_of", "user_of"]
-
-IDENTITY_HEADERS = ("P-Served-User", "P-Asserted-Identity", "From")
-"""Headers that can say who calls, by their canonical names."""
+__all__ = ["Identity", "identify", "uri_of", "user_of"]
 
 # RFC 3323 section 4.2 and RFC 3325 section 9.3; `critical` alone asks for nothing.
 _PRIVATE = frozenset({"id", "user", "header"})
@@ -32,12 +29,14 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
     """Who calls.
 
     `header` is the one that said so and None where none of the trunk's did; `text` is what stood there,
-    for numbering to read. `private` says that the caller or the network asks not to show it.
+    for numbering to read. `private` says that the caller or the network asks not to show it. `claims`
+    holds what each header said that was looked at.
     """
 
     header: str | None
     text: str
     private: bool
+    claims: Mapping[str, str]
 
 
 def uri_of(value: str) -> str:
@@ -83,16 +82,15 @@ def user_of(value: str) -> str:
     return unquote(user) if "%" in user else user
 
 
-def asks_privacy(headers: Mapping[str, str]) -> bool:
-    """Whether Privacy (RFC 3323) or an anonymous From asks not to show the caller."""
+def _asks_privacy(headers: Mapping[str, str], sender: str | None) -> bool:
+    """Whether Privacy (RFC 3323) or an anonymous From asks not to show the caller; `sender`: From's user."""
     privacy = headers.get("Privacy")
     if privacy is not None:
         wishes = privacy.lower().replace(",", ";").split(";")
         if not _PRIVATE.isdisjoint(wish.strip() for wish in wishes):
             return True
-    sender = headers.get("From")
     return sender is not None and (
-        is_withheld(user_of(sender)) or uri_of(sender).lower().endswith("@anonymous.invalid")
+        is_withheld(sender) or uri_of(headers["From"]).lower().endswith("@anonymous.invalid")
     )
 
 
@@ -103,9 +101,20 @@ def _says_who_calls(header: str, value: str) -> bool:
 
 def identify(headers: Mapping[str, str], order: Sequence[str]) -> Identity:
     """Choose the caller: the first header of a trunk's `identity` that is there."""
-    private = asks_privacy(headers)
+    chosen = None
+    claims = {}
     for header in order:
         value = headers.get(header)
-        if value is not None and _says_who_calls(header, value):
-            return Identity(header, user_of(value), private)
-    return Identity(None, "", private)
+        if value:
+            claims[header] = user_of(value)
+            if chosen is None and _says_who_calls(header, value):
+                chosen = header
+    sender = claims.get("From")
+    if sender is None and headers.get("From"):
+        sender = claims["From"] = user_of(headers["From"])
+    return Identity(
+        header=chosen,
+        text="" if chosen is None else claims[chosen],
+        private=_asks_privacy(headers, sender),
+        claims=claims,
+    )

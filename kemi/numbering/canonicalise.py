@@ -125,14 +125,18 @@ def _rule(shape: Shape, plan: Plan, area_code: str | None) -> tuple[Shape, Kind,
 
 
 class Reader:
-    """Reads the numbers of one trunk and role: its shapes, in order, ready to test."""
+    """Reads the numbers of one trunk and role: its shapes, in order, ready to test.
 
-    __slots__ = ("_emergency", "_rules")
+    `general_emergency` is what is called where somebody asks for help without a number.
+    """
+
+    __slots__ = ("_emergency", "_rules", "general_emergency")
 
     def __init__(self, shapes: Sequence[Shape], plan: Plan, area_code: str | None) -> None:
         rules = (_rule(shape, plan, area_code) for shape in shapes)
         self._rules = tuple(rule for rule in rules if rule is not None)
         self._emergency = frozenset(plan.emergency)
+        self.general_emergency = plan.emergency[0]
 
     def read(
         self, raw: str, role: Role, is_extension: IsExtension | None = None, *, emergency: bool = False

@@ -1,0 +1,102 @@
+"""Through a media server, or around all of them when none answers."""
+
+from collections.abc import Sequence
+
+from kemi.numbering.model import Number
+from kemi.routing import egress, policy
+from kemi.routing.leg import Leg
+from kemi.routing.model import Decision, Subscriber, Target, Tenant, Trunk
+from kemi.routing.reasons import Accepted
+
+__all__ = ["to_emergency", "to_outside", "to_service", "to_subscriber"]
+
+BREAKOUT = ("media_down",)
+
+
+def to_subscriber(
+    leg: Leg, ingress: Trunk, tenant: Tenant, reason: Accepted, person: Subscriber, *colleagues: Subscriber
+) -> Decision:
+    """Ring a subscriber. `colleagues` are others of the tenant in the call, whose policy counts too."""
+    leg.subscriber = person
+    trunk = egress.mobile_trunk(leg.directory)
+    if person.msisdn is None:
+        return leg.reject("no_msisdn")
+    if trunk is None:
+        return leg.reject("no_trunk")
+    if not leg.call.media_up:
+        return _around(leg, ingress, reason, [trunk], egress.number_of(person.msisdn))
+    return _through(leg, tenant, reason, person.extension, "dial", person, *colleagues)
+
+
+def to_outside(leg: Leg, ingress: Trunk, tenant: Tenant, caller: Subscriber, number: str) -> Decision:
+    """A subscriber calls the public network."""
+    if not policy.allowed(number, tenant):
+        return leg.reject("destination_not_allowed")
+    trunks = egress.route_trunks(leg.directory, number)
+    if not trunks:
+        return leg.reject("no_route")
+    if not leg.call.media_up:
+        return _around(leg, ingress, "outside_number", trunks, leg.called)
+    return _through(leg, tenant, "outside_number", number, "dial", caller)
+
+
+def to_service(leg: Leg, tenant: Tenant, reason: Accepted, number: str, service: str) -> Decision:
+    """An IVR, a queue or a voicemail box: only a media server has them."""
+    if not leg.call.media_up:
+        return leg.reject("media_down")
+    return _through(leg, tenant, reason, number, service)
+
+
+def to_emergency(leg: Leg, *, looped: bool) -> Decision:
+    """Past everything, to the first trunk that takes the call."""
+    leg.direction = "emergency"
+    leg.story.tell(
+        "emergency", "{} is an emergency number: no media server, no limits, no recording.", leg.called.value
+    )
+    trunks = egress.emergency_trunks(leg.directory, leg.call.source, looped=looped)
+    if not trunks:
+        return leg.reject("loop_detected" if looped else "no_trunk")
+    return leg.accept("trunk", "emergency", egress.targets(leg, trunks, leg.called))
+
+
+def _around(
+    leg: Leg,
+    ingress: Trunk,
+    reason: Accepted,
+    trunks: Sequence[Trunk],
+    called: Number,
+) -> Decision:
+    if ingress.on_media_down != "breakout":
+        leg.story.tell("media_down", "{} asks to refuse calls that cannot go through media.", ingress.name)
+        return leg.reject("media_down")
+    leg.story.tell("media_down", "No media server answers: the call is connected without services.")
+    return leg.accept("trunk", reason, egress.targets(leg, trunks, called), degraded=BREAKOUT)
+
+
+def _through(
+    leg: Leg, tenant: Tenant, reason: Accepted, user: str, service: str, *people: Subscriber
+) -> Decision:
+    record = policy.recorded(leg.direction, tenant, *people)
+    announce = record and policy.announced(leg.direction, tenant)
+    leg.story.tell(
+        "record",
+        "The call is {}recorded and {}announced.",
+        "" if record else "not ",
+        "" if announce else "not ",
+    )
+    headers = {
+        "X-FMC-Tenant": tenant.name,
+        "X-FMC-Service": service,
+        "X-FMC-Direction": leg.direction,
+        "X-FMC-Record": "yes" if record else "no",
+        "X-FMC-Announce": "yes" if announce else "no",
+    }
+    if leg.subscriber is not None:
+        headers["X-FMC-Subscriber"] = leg.subscriber.extension
+    caller = egress.address(leg.calling)
+    if caller is not None and leg.calling.kind != "withheld":
+        headers["P-Asserted-Identity"] = f"<sip:{caller}@{leg.host}>"
+    if leg.private:
+        headers["Privacy"] = "id"
+    target = Target(uri=f"sip:{user}@media", headers=headers)
+    return leg.accept("media", reason, (target,), service=service, record=record, announce=announce)
