@@ -2,7 +2,8 @@
 
 from alembic import context
 
-import kemi.directory.tables  # noqa: F401  registers its tables
+import kemi.calls.tables
+import kemi.directory.tables  # noqa: F401  both register their tables
 from kemi.store import Base
 
 connection = context.config.attributes["connection"]

@@ -120,17 +120,15 @@ def owed(facts: Facts, recordings: Collection[Recording] = ()) -> tuple[str, ...
     was a conversation to record, and there is no recording.
     """
     view = _View(facts)
-    if view.ended_at is None:
+    if view.ended_at is None or view.start is None or not view.first or not view.first.was_answered:
         return ()
     missing = []
-    ingress = view.ingress
-    at_media = ingress is not None and ingress.was_answered and _action(ingress) == "media"
-    if at_media and not facts.media:
+    if view.start.action == "media" and not facts.media:
         missing.append("media_event_missing")
-    wanted = (view.start is not None and view.start.record) or any(
-        fact.recording for fact in facts.media.values()
-    )
-    if wanted and view.talker and not recordings:
+    named = any(fact.recording for fact in facts.media.values())
+    # Without the notice that was due a media server rightly records nothing.
+    wanted = view.start.record and view.talker and view.consent() != "failed"
+    if (named or wanted) and not recordings:
         missing.append("recording_missing")
     return tuple(missing)
 
@@ -240,7 +238,7 @@ class _View:
 
     def degraded(self, missing: tuple[str, ...]) -> tuple[str, ...]:
         reasons = [reason for leg in self.legs if leg.started for reason in leg.started.degraded]
-        if self.talker and self.consent() == "failed":
+        if self.consent() == "failed" and self.talker and self.first and self.first.was_answered:
             reasons.append("announcement_failed")
         return tuple(dict.fromkeys((*reasons, *missing)))
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0002_calls"
-down_revision = "0001_directory"
+down_revision = "0001"
 branch_labels = None
 depends_on = None
 
@@ -35,8 +35,8 @@ def upgrade() -> None:
         sa.Column("started_at", MOMENT, nullable=False),
         sa.Column("answered_at", MOMENT),
         sa.Column("ended_at", MOMENT),
-        sa.Column("duration", sa.Float()),
-        sa.Column("talk", sa.Float()),
+        sa.Column("duration", sa.Double()),
+        sa.Column("talk", sa.Double()),
         sa.Column("status", sa.String()),
         sa.Column("sip_status", sa.Integer()),
         sa.Column("consent", sa.String()),
@@ -96,7 +96,7 @@ def upgrade() -> None:
         *_of_call("recordings"),
         sa.Column("path", sa.String(), nullable=False),
         sa.Column("node", sa.String(), nullable=False),
-        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("seconds", sa.Double(), nullable=False),
         sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("call", "path", name="pk_recordings"),
     )
