@@ -4,6 +4,7 @@ FMC_STATE       directory of everything that changes (default: var/ of the check
 FMC_DATABASE    SQLAlchemy URL (default: SQLite, fmc.sqlite in the state directory)
 FMC_NODE        this node's name (default: the host's)
 FMC_LISTEN      address:port the edge listens on for SIP (default: 127.0.0.1:5060)
+FMC_MEDIA_LISTEN  address:port this node's media server listens on for SIP (default: 127.0.0.1:5080)
 FMC_METRICS     address:port where the sync agent serves /metrics (default: 127.0.0.1:9464)
 """
 
@@ -25,6 +26,7 @@ class Settings(msgspec.Struct, frozen=True):
     node: str
     listen: str
     metrics: str
+    media_listen: str = "127.0.0.1:5080"
 
     @property
     def snapshot(self) -> Path:
@@ -78,4 +80,5 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         node=environ.get("FMC_NODE") or socket.gethostname(),
         listen=environ.get("FMC_LISTEN") or "127.0.0.1:5060",
         metrics=environ.get("FMC_METRICS") or "127.0.0.1:9464",
+        media_listen=environ.get("FMC_MEDIA_LISTEN") or "127.0.0.1:5080",
     )
