@@ -1,1 +1,52 @@
-"""fmcctl: one module per noun."""
+"""fmcctl: one module per noun, loaded when it is named."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from kemi.cli.output import DataOption, FormatOption, Given
+
+NOUNS = ("apply", "calls", "explain", "export", "number")
+
+
+class _Nouns(TyperGroup):
+    """Loads the module of the command that is named: `number --data` need not import SQL."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  the signature is typer's
+        return list(NOUNS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  as above
+        if cmd_name not in NOUNS:
+            return None
+        command = typer.main.get_command(import_module(f"kemi.cli.{cmd_name}").app)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(cls=_Nouns, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def fmcctl(context: typer.Context, form: FormatOption = None, data: DataOption = None) -> None:
+    """Operate fmc-edge: what is provisioned, what would happen to a call, what did happen.
+
+    Exit status: 0 done, 1 the answer is no, 2 bad usage.
+    """
+    context.obj = Given(format=form, data=data)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; gives its exit status. Errors are one line each, on standard error."""
+    try:
+        status = app(args=arguments, prog_name="fmcctl", standalone_mode=False)
+    except typer.TyperException as error:
+        sys.stderr.write(f"{error.format_message()}\n")
+        return error.exit_code
+    except typer.Abort:
+        sys.stderr.write("fmcctl: stopped, nothing was done\n")
+        return 1
+    return status or 0

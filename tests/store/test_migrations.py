@@ -7,6 +7,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, PrimaryKeyConstraint, inspect
 
+import kemi.calls.tables
 import kemi.directory.tables
 from kemi import store
 
