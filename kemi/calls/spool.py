@@ -5,14 +5,17 @@ only reader and the only one that deletes. A record written is in the kernel's p
 returns: it survives the death of the process. The agent's `sync` carries it to the disk.
 """
 
-import os
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import lmdb
 
 MAP_SIZE = 1 << 30
 """Bytes one writer may have waiting (about five million events); a sparse file until then."""
+
+ROOM = 16 << 20
+"""Bytes by which a full spool grows so that events can be deleted from it."""
 
 
 class Writer:
@@ -34,6 +37,14 @@ class Writer:
 
     def append(self, payload: bytes) -> None:
         """Keep one event; raises lmdb.Error when it cannot be kept (disk or spool full)."""
+        try:
+            self._append(payload)
+        except lmdb.MapResizedError:
+            # The reader needed room to delete in a full spool: take over the size it gave.
+            self._env.set_mapsize(0)
+            self._append(payload)
+
+    def _append(self, payload: bytes) -> None:
         with self._env.begin(write=True) as txn, txn.cursor() as cursor:
             last = int.from_bytes(cursor.key(), "big") if cursor.last() else 0
             cursor.put((last + 1).to_bytes(8, "big"), payload, append=True)
@@ -44,29 +55,42 @@ class Writer:
 
 
 class Reader:
-    """Reads all writers' environments below `directory`, oldest first in each."""
+    """Reads all writers' environments below `directory`, oldest first in each; one process at a time.
+
+    Reading takes a write transaction, for as long as a batch is copied. LMDB's table of readers goes by
+    process id, and ids repeat in process namespaces: a reader killed there and started again under the
+    same id never gives its slot back, and the pages it held would fill the spool.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._envs: dict[str, lmdb.Environment] = {}
+        self.unreadable: dict[str, str] = {}
+        """Environments that could not be opened at the last try, and why; the others go on."""
 
     def _open(self) -> Iterator[tuple[str, lmdb.Environment]]:
-        for entry in sorted(os.scandir(self._directory), key=lambda found: found.name):
-            if entry.name not in self._envs and (Path(entry.path) / "data.mdb").exists():
-                self._envs[entry.name] = lmdb.open(
-                    entry.path, map_size=MAP_SIZE, sync=False, metasync=False, max_readers=16
+        for path in sorted(self._directory.glob("*/data.mdb")):
+            name = path.parent.name
+            if name in self._envs:
+                continue
+            try:
+                self._envs[name] = lmdb.open(
+                    str(path.parent), map_size=MAP_SIZE, sync=False, metasync=False, max_readers=16
                 )
+            except lmdb.Error as error:
+                self.unreadable[name] = str(error)
+            else:
+                self.unreadable.pop(name, None)
         yield from self._envs.items()
 
     def read(self, limit: int) -> list[tuple[str, bytes, bytes]]:
         """Give at most `limit` waiting events of each writer as (writer, key, payload)."""
         found: list[tuple[str, bytes, bytes]] = []
         for name, env in self._open():
-            with env.begin() as txn, txn.cursor() as cursor:
-                for count, (key, payload) in enumerate(cursor):
-                    if count == limit:
-                        break
-                    found.append((name, bytes(key), bytes(payload)))
+            if not env.stat()["entries"]:
+                continue
+            with env.begin(write=True) as txn, txn.cursor() as cursor:
+                found.extend((name, key, payload) for key, payload in islice(cursor, limit))
         return found
 
     def delete(self, keys: Iterable[tuple[str, bytes]]) -> None:
@@ -75,9 +99,13 @@ class Reader:
         for name, key in keys:
             by_writer.setdefault(name, []).append(key)
         for name, written in by_writer.items():
-            with self._envs[name].begin(write=True) as txn:
-                for key in written:
-                    txn.delete(key)
+            env = self._envs[name]
+            try:
+                _delete(env, written)
+            except lmdb.MapFullError:
+                # Pages are copied before they are changed, so even deleting needs some that are free.
+                env.set_mapsize(env.info()["map_size"] + ROOM)
+                _delete(env, written)
 
     def depth(self) -> int:
         """Count the events that wait."""
@@ -93,3 +121,9 @@ class Reader:
         for env in self._envs.values():
             env.close()
         self._envs.clear()
+
+
+def _delete(env: lmdb.Environment, keys: Iterable[bytes]) -> None:
+    with env.begin(write=True) as txn:
+        for key in keys:
+            txn.delete(key)
