@@ -1,6 +1,5 @@
 """The spool keeps what append() returned for, whatever happens to the process that wrote it."""
 
-import itertools
 import os
 import signal
 import subprocess
@@ -111,12 +110,15 @@ def test_killed_writers_of_one_name_block_neither_each_other_nor_the_reader(tmp_
 
 def fill(directory, payload):
     writer = spool.Writer(directory, "worker-1")
-    for count in itertools.count():
+    kept, full = 0, False
+    while not full:
         try:
             writer.append(payload)
+            kept += 1
         except lmdb.MapFullError:
-            writer.close()
-            return count
+            full = True
+    writer.close()
+    return kept
 
 
 @pytest.mark.parametrize("size", [100, 700, 1500, 5000])
