@@ -41,7 +41,7 @@ EgressShape: TypeAlias = Literal[
 ]
 
 
-class _Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+class _Entry(msgspec.Struct, frozen=True):
     """A mapping of the file."""
 
 

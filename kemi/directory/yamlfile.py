@@ -1,6 +1,8 @@
 """The provisioning file: read with all its errors at once, written so that it can be read again."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import yaml
@@ -78,7 +80,30 @@ def _syntax(error: yaml.YAMLError, text: str) -> Problem:
 
 
 def dump(document: Document) -> str:
-    """Write a Document as a file that `load` reads back to an equal one."""
-    plain = msgspec.to_builtins(document)
-    text: str = yaml.dump(plain, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=110)
+    """Write a Document as a file that `load` reads back to an equal one; defaults are left out."""
+    text: str = yaml.dump(
+        _without_defaults(document), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=110
+    )
     return text
+
+
+def _without_defaults(value: Any) -> Any:
+    match value:
+        case msgspec.Struct():
+            tag = value.__struct_config__
+            plain = {} if tag.tag_field is None else {tag.tag_field: tag.tag}
+            for field in msgspec.structs.fields(value):
+                held = getattr(value, field.name)
+                if field.required or held != _default(field):
+                    plain[field.name] = _without_defaults(held)
+            return plain
+        case Mapping():
+            return {name: _without_defaults(held) for name, held in value.items()}
+        case tuple():
+            return [_without_defaults(held) for held in value]
+        case _:
+            return value
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()

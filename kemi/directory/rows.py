@@ -1,0 +1,166 @@
+"""A Document as rows of the tables, and back."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+from sqlalchemy import Connection, Select, Table, func, select
+
+from kemi.directory.document import Document
+from kemi.directory.tables import (
+    DidRow,
+    MediaServerRow,
+    RevisionRow,
+    RouteRow,
+    ServiceRow,
+    SubscriberRow,
+    TenantRow,
+    TrunkRow,
+)
+from kemi.store import Base
+
+Key: TypeAlias = tuple[Any, ...]
+Rows: TypeAlias = dict[Key, dict[str, Any]]
+"""Rows of one table by their key columns, each with all its columns."""
+
+KEYS: Mapping[type[Base], tuple[str, ...]] = {
+    TrunkRow: ("name",),
+    RouteRow: ("prefix", "ordinal"),
+    MediaServerRow: ("uri",),
+    TenantRow: ("tenant",),
+    SubscriberRow: ("tenant", "extension"),
+    DidRow: ("number",),
+    ServiceRow: ("tenant", "kind", "name"),
+}
+"""The tables of a Document, those that others refer to first, and what names a row in each."""
+
+SECTIONS = {"ivr": "ivrs", "queue": "queues", "schedule": "schedules", "destination": "destinations"}
+
+
+def revision(connection: Connection) -> int:
+    """The number of the last apply; 0 before the first."""
+    return connection.execute(select(func.coalesce(func.max(RevisionRow.number), 0))).scalar_one()
+
+
+def table_of(row: type[Base]) -> Table:
+    """The table of a mapped class."""
+    table = row.__table__
+    assert isinstance(table, Table)  # noqa: S101  a mapped class has nothing else
+    return table
+
+
+def _columns(row: type[Base]) -> tuple[str, ...]:
+    # A trunk's id is the database's own.
+    return tuple(column.name for column in table_of(row).columns if column.name != "id")
+
+
+COLUMNS = {row: _columns(row) for row in KEYS}
+
+
+def rows(document: Document) -> dict[type[Base], Rows]:
+    """Every row that holds a part of the Document."""
+    made: dict[type[Base], Rows] = {}
+    for row, keys in KEYS.items():
+        made[row] = {tuple(values[key] for key in keys): values for values in _MAKERS[row](document)}
+    return made
+
+
+def _plain(entry: msgspec.Struct, *without: str) -> dict[str, Any]:
+    return {
+        name: value if value is None or isinstance(value, str | int) else msgspec.to_builtins(value)
+        for name in entry.__struct_fields__
+        if name not in without
+        for value in (getattr(entry, name),)
+    }
+
+
+def _trunks(document: Document) -> Iterator[dict[str, Any]]:
+    for position, (name, entry) in enumerate(document.trunks.items()):
+        yield {"name": name, "position": position, **_plain(entry)}
+
+
+def _routes(document: Document) -> Iterator[dict[str, Any]]:
+    ordinals: dict[str, int] = defaultdict(int)
+    for position, entry in enumerate(document.routes):
+        yield {"ordinal": ordinals[entry.prefix], "position": position, **_plain(entry)}
+        ordinals[entry.prefix] += 1
+
+
+def _media(document: Document) -> Iterator[dict[str, Any]]:
+    for position, uri in enumerate(document.media):
+        yield {"uri": uri, "position": position}
+
+
+def _tenants(document: Document) -> Iterator[dict[str, Any]]:
+    for tenant, entry in document.tenants.items():
+        yield {"tenant": tenant, **_plain(entry, "subscribers", "numbers", *SECTIONS.values())}
+
+
+def _subscribers(document: Document) -> Iterator[dict[str, Any]]:
+    for tenant, entry in document.tenants.items():
+        for extension, subscriber in entry.subscribers.items():
+            yield {"tenant": tenant, "extension": extension, **_plain(subscriber)}
+
+
+def _dids(document: Document) -> Iterator[dict[str, Any]]:
+    for tenant, entry in document.tenants.items():
+        for number, did in entry.numbers.items():
+            yield {"number": number, "tenant": tenant, **_plain(did)}
+
+
+def _services(document: Document) -> Iterator[dict[str, Any]]:
+    for tenant, entry in document.tenants.items():
+        for kind, section in SECTIONS.items():
+            for name, service in getattr(entry, section).items():
+                yield {"tenant": tenant, "kind": kind, "name": name, "body": msgspec.to_builtins(service)}
+
+
+_MAKERS = {
+    TrunkRow: _trunks,
+    RouteRow: _routes,
+    MediaServerRow: _media,
+    TenantRow: _tenants,
+    SubscriberRow: _subscribers,
+    DidRow: _dids,
+    ServiceRow: _services,
+}
+
+
+def document(connection: Connection) -> Document:
+    """Everything the database holds."""
+    tenants = {}
+    for values in _read(connection, TenantRow, "tenant"):
+        tenants[values.pop("tenant")] = values | {
+            section: {} for section in ("subscribers", "numbers", *SECTIONS.values())
+        }
+    for values in _read(connection, SubscriberRow, "tenant", "extension"):
+        tenants[values.pop("tenant")]["subscribers"][values.pop("extension")] = values
+    for values in _read(connection, DidRow, "number"):
+        tenants[values.pop("tenant")]["numbers"][values.pop("number")] = values
+    for values in _read(connection, ServiceRow, "tenant", "kind", "name"):
+        tenants[values["tenant"]][SECTIONS[values["kind"]]][values["name"]] = values["body"]
+    trunks = {}
+    for values in _read(connection, TrunkRow, "position"):
+        del values["position"]
+        trunks[values.pop("name")] = values
+    routes = [
+        {"prefix": values["prefix"], "trunks": values["trunks"]}
+        for values in _read(connection, RouteRow, "position")
+    ]
+    media = [values["uri"] for values in _read(connection, MediaServerRow, "position")]
+    whole = {"trunks": trunks, "routes": routes, "media": media, "tenants": tenants}
+    return msgspec.convert(whole, Document)
+
+
+def _read(connection: Connection, row: type[Base], *order: str) -> Iterator[dict[str, Any]]:
+    table = table_of(row)
+    query: Select[Any] = select(*(table.c[name] for name in COLUMNS[row]))
+    for found in connection.execute(query.order_by(*(table.c[name] for name in order))):
+        yield dict(found._mapping)  # noqa: SLF001  public in spite of its name
+
+
+def trunk_ids(connection: Connection) -> dict[str, int]:
+    """The number of each trunk, which no other trunk ever gets."""
+    found = connection.execute(select(TrunkRow.name, TrunkRow.id)).tuples()
+    return dict(found.all())

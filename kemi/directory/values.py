@@ -1,0 +1,99 @@
+"""A Document as the values that routing asks for."""
+
+from collections.abc import Iterator
+
+from kemi.directory.document import Document
+from kemi.directory.document import Subscriber as SubscriberEntry
+from kemi.directory.document import Trunk as TrunkEntry
+from kemi.numbering.model import Shape
+from kemi.routing.memory import MemoryDirectory
+from kemi.routing.model import Device, Did, Egress, Route, Subscriber, Tenant, Trunk
+
+
+def trunks(document: Document) -> tuple[Trunk, ...]:
+    """All trunks, in the order of the file."""
+    return tuple(_trunk(name, entry) for name, entry in document.trunks.items())
+
+
+def _trunk(name: str, entry: TrunkEntry) -> Trunk:
+    headers: dict[str, Shape] = {header: shape for header, shape in entry.egress.headers.items()}  # noqa: C416  widens
+    return Trunk(
+        name=name,
+        kind=entry.kind,
+        peers=entry.peers,
+        accept_from=entry.accept_from,
+        identity=entry.identity,
+        called_from=entry.called_from,
+        calling=entry.ingress.calling,
+        called=entry.ingress.called,
+        egress=Egress(entry.egress.shape, headers, entry.egress.privacy),
+        numbers=entry.numbers,
+        country=entry.country,
+        area_code=entry.area_code,
+        on_media_down=entry.on_media_down,
+    )
+
+
+def routes(document: Document) -> tuple[Route, ...]:
+    """Longest prefix first, then the order of the file."""
+    ordered = sorted(document.routes, key=lambda route: -len(route.prefix))
+    return tuple(Route(entry.prefix, entry.trunks) for entry in ordered)
+
+
+def tenants(document: Document) -> tuple[Tenant, ...]:
+    """All tenants."""
+    return tuple(
+        Tenant(
+            name=name,
+            title=entry.name,
+            country=entry.country,
+            area_code=entry.area_code,
+            caller_id=entry.caller_id,
+            recording=entry.recording.policy,
+            announce=entry.recording.announce,
+            outbound_allow=entry.outbound.allow,
+        )
+        for name, entry in document.tenants.items()
+    )
+
+
+def subscribers(document: Document) -> Iterator[Subscriber]:
+    """All subscribers of all tenants."""
+    for tenant, entry in document.tenants.items():
+        for extension, person in entry.subscribers.items():
+            yield _subscriber(tenant, extension, person)
+
+
+def _subscriber(tenant: str, extension: str, entry: SubscriberEntry) -> Subscriber:
+    return Subscriber(
+        tenant=tenant,
+        extension=extension,
+        name=entry.name,
+        msisdn=entry.msisdn,
+        crm_user=entry.crm_user,
+        ring=entry.ring,
+        answer_confirm=entry.answer_confirm,
+        voicemail=entry.voicemail,
+        recording=entry.recording,
+        caller_id=entry.caller_id,
+        device=Device(entry.device.password_env) if entry.device else None,
+    )
+
+
+def dids(document: Document) -> Iterator[Did]:
+    """All DIDs of all tenants."""
+    for tenant, entry in document.tenants.items():
+        for number, did in entry.numbers.items():
+            yield Did(number, tenant, did.trunk, did.to, did.crm_routing)
+
+
+def directory(document: Document, revision: int = 0) -> MemoryDirectory:
+    """The whole Document as a directory in memory."""
+    return MemoryDirectory(
+        trunks(document),
+        routes(document),
+        tenants(document),
+        subscribers(document),
+        dids(document),
+        revision=revision,
+    )
