@@ -34,6 +34,15 @@ class Found(msgspec.Struct, frozen=True):
     recording: Recording
 
 
+class Due(msgspec.Struct, frozen=True):
+    """A call to look once more for; `named` are the recordings its media server said it made."""
+
+    id: str
+    since: datetime
+    until: datetime
+    named: tuple[str, ...]
+
+
 def update(
     connection: Connection,
     events: Sequence[Event],
@@ -83,19 +92,25 @@ def update(
     )
 
 
-def due(connection: Connection, now: datetime, limit: int) -> dict[str, tuple[str, ...]]:
-    """Give calls that have waited long enough, each with the recordings its media server named."""
-    calls = connection.scalars(
-        select(CALLS.c.id).where(CALLS.c.check_at <= now).order_by(CALLS.c.check_at).limit(limit)
+def due(connection: Connection, node: str, now: datetime, limit: int) -> list[Due]:
+    """Give calls of `node` whose media server had time enough to leave what it owes."""
+    calls = CALLS.c
+    on_node = select(LEGS.c.call).where(LEGS.c.node == node)
+    found = connection.execute(
+        select(calls.id, calls.started_at, calls.ended_at)
+        .where(calls.check_at <= now, calls.id.in_(on_node))
+        .order_by(calls.check_at)
+        .limit(limit)
     ).all()
-    named: dict[str, tuple[str, ...]] = dict.fromkeys(calls, ())
-    if calls:
-        facts = MEDIA_FACTS.c
-        for call, path in connection.execute(
-            select(facts.call, facts.recording).where(facts.call.in_(calls), facts.recording.is_not(None))
-        ):
-            named[call] += (path,)
-    return named
+    facts = MEDIA_FACTS.c
+    named: dict[str, tuple[str, ...]] = defaultdict(tuple)
+    for call, path in connection.execute(
+        select(facts.call, facts.recording).where(
+            facts.call.in_([row.id for row in found]), facts.recording.is_not(None)
+        )
+    ):
+        named[call] += (path,)
+    return [Due(row.id, row.started_at, row.ended_at, named[row.id]) for row in found]
 
 
 def _claim(connection: Connection, events: Iterable[Event]) -> None:
