@@ -31,9 +31,14 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=os.environ | self.environment,
+                env=self.environment_with(self.environment),
                 start_new_session=True,
             )
+
+    @staticmethod
+    def environment_with(added: Mapping[str, str]) -> dict[str, str]:
+        """Give our environment with some variables set."""
+        return {**os.environ, **added}
 
     @property
     def pid(self) -> int | None:

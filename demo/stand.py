@@ -5,15 +5,16 @@ Used by the demo, `make up`, the system tests and the bench. Every part writes t
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from demo import kamailio_rpc, preflight
+from demo import preflight
 from demo.preflight import Port
 from demo.processes import Process, stop_all
 from demo.sip import Address, answers_options
+from kemi.agent import rpc, sync
 from kemi.settings import CHECKOUT, Settings
 
 READY_SECONDS = 30.0
@@ -96,15 +97,10 @@ class Stand:
         return self
 
     def _start(self) -> None:
-        kept = self.settings.kamailio
-        lists = (kept / "address.list", kept / "dispatcher.list")
-        for path in lists:
-            path.unlink(missing_ok=True)  # of an earlier run: the edge must not start on them
-        self.sync.start()
-        self.media.start()
-        self._wait("the directory reaches this node", lambda: all(path.exists() for path in lists))
-        self.edge.start()
-        self.ship.start()
+        # Kamailio must find this directory's lists when it starts, not those of an earlier run.
+        sync.sync_once(self.settings)
+        for part in self.parts:
+            part.start()
         media, edge = address_of(self.settings.media_listen), address_of(self.settings.listen)
         self._wait("Asterisk answers OPTIONS", lambda: answers_options(media))
         self._wait("Kamailio has the media server in service", self._media_in_service)
@@ -112,11 +108,11 @@ class Stand:
 
     def _media_in_service(self) -> bool:
         try:
-            found = kamailio_rpc.destinations(self.settings.kamailio_rpc)
-        except kamailio_rpc.RpcError:
+            listed = rpc.call(self.settings.kamailio_rpc, "dispatcher.list")
+        except (rpc.UnreachableError, rpc.RefusedError):
             return False
         host, port = address_of(self.settings.media_listen)
-        return found.get(f"sip:{host}:{port}", "").startswith("A")
+        return dict(_destinations(listed)).get(f"sip:{host}:{port}", "").startswith("A")
 
     def _edge_listens(self) -> bool:
         # It says nothing to us, who are an unknown source: only the port can be seen.
@@ -154,3 +150,15 @@ def keep_one_old_log(log: Path) -> None:
     """Begin a new log; the last run's becomes <name>.log.1."""
     if log.exists():
         log.replace(log.with_suffix(".log.1"))
+
+
+def _destinations(node: Any) -> Iterator[tuple[str, str]]:
+    """Find URI and flags (A active, I inactive; P probed) in the nested answer of dispatcher.list."""
+    if isinstance(node, dict):
+        if "URI" in node:
+            yield str(node["URI"]), str(node["FLAGS"])
+        for value in node.values():
+            yield from _destinations(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _destinations(value)

@@ -1,0 +1,177 @@
+"""Run the demo, or keep its edge up: python -m demo [up | down | status]."""
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from sqlalchemy.exc import SQLAlchemyError
+
+from demo import control, preflight, report
+from demo.capture import CaptureError
+from demo.operators import PEERS, OperatorError, Operators
+from demo.preflight import Port
+from demo.provision import ForeignDirectoryError, provision
+from demo.run import RunError, run
+from demo.scenarios import SCENARIOS
+from demo.stand import Stand, StandError
+from kemi import settings
+from kemi.directory.yamlfile import DocumentError
+
+DATA = Path(__file__).parent / "demo.yaml"
+TROUBLE = (
+    StandError,
+    OperatorError,
+    CaptureError,
+    RunError,
+    ForeignDirectoryError,
+    DocumentError,
+    SQLAlchemyError,
+    OSError,
+)
+"""What can keep the demo from being made; each says what is wrong."""
+
+Say = Callable[[str], None]
+
+
+class Stopped(BaseException):
+    """SIGTERM or SIGHUP: leave every context, so that all parts are stopped."""
+
+
+@contextmanager
+def whole_edge(configured: settings.Settings, say: Say) -> Iterator[tuple[Stand, Operators]]:
+    """Bring up directory, operators and edge; end them in the opposite order."""
+    stand = Stand(configured, say=say)
+    ports = [*stand.ports, *(Port("udp", address, f"operator {name}") for name, address in PEERS.items())]
+    found = preflight.problems(configured.state, ports)
+    if found:
+        raise StandError("\n".join(found))
+    say("directory")
+    provision(configured, DATA, say)
+    operators = Operators(configured.state / "demo" / "operators")
+    with ExitStack() as running:
+        say("simulated operators")
+        running.callback(operators.stop)
+        operators.start()
+        running.enter_context(stand)
+        yield stand, operators
+
+
+def demo(console: Console, configured: settings.Settings) -> int:
+    """Make all calls and tell what happened; 1 when a call did not go as it should."""
+    begun = time.monotonic()
+    directory = configured.state / "demo"
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        shown = progress.add_task("starting", total=None)
+
+        def say(what: str) -> None:
+            progress.update(shown, description=what)
+            if not console.is_terminal:
+                console.print(what)
+
+        def count(what: str, done: int, of: int) -> None:
+            progress.update(shown, description=what, completed=done, total=of)
+
+        with whole_edge(configured, say) as (stand, operators):
+            say(f"{len(SCENARIOS)} calls")
+            results = run(SCENARIOS, stand, operators, directory, count)
+    seconds = time.monotonic() - begun
+    report.write_json(directory / "report.json", results, seconds)
+    report.tell(console, results)
+    failed = sum(not result.ok for result in results)
+    if failed:
+        logs = shorten(configured.state / "log")
+        console.print(f"\n[bold red]{failed} of {len(results)} calls went wrong[/]; the parts' logs: {logs}/")
+    else:
+        console.print(f"\n[bold green]All {len(results)} calls went as they should[/], in {seconds:.0f} s.")
+    console.print(where_to_look(configured.state))
+    return 1 if failed else 0
+
+
+def where_to_look(state: Path) -> str:
+    """Name what the run left behind."""
+    return (
+        f"Look further: {shorten(state / 'demo' / 'report.json')} (every check), "
+        f"{shorten(state / 'demo' / 'demo.pcap')} (in Wireshark: Telephony, VoIP Calls), "
+        f"{shorten(state / 'recordings')}/, bin/fmcctl calls list"
+    )
+
+
+def shorten(path: Path) -> str:
+    """Write a path as it is typed from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def up(console: Console, configured: settings.Settings) -> int:
+    """Keep the edge and the answering operators until `down`, SIGTERM or SIGINT; 1 when a part dies."""
+    with ExitStack() as running:
+        # Entered first: `down` is answered when everything else has ended.
+        state: dict[str, Any] = {"ready": False, "parts": {}}
+        channel = running.enter_context(control.Control(configured.state, lambda: state))
+        stand, operators = running.enter_context(whole_edge(configured, console.print))
+        state |= {"ready": True, "parts": {p.name: p.pid for p in (*stand.parts, *operators.parts)}}
+        running.callback(state.clear)
+        console.print(f"up: SIP at {configured.listen}, metrics at http://{configured.metrics}/metrics")
+        while not channel.asked_to_end.wait(1.0):
+            stand.check()
+    return 0
+
+
+def down(console: Console, configured: settings.Settings) -> int:
+    """End an edge that `up` keeps; also when there is none."""
+    answer = control.ask(configured.state, "down")
+    console.print("nothing is up" if answer is None else "down")
+    return 0
+
+
+def status(console: Console, configured: settings.Settings) -> int:
+    """Tell whether an edge is up; 1 when none is."""
+    answer = control.ask(configured.state, "status")
+    if answer is None:
+        console.print("nothing is up (make up)")
+        return 1
+    ready = "up" if answer["ready"] else "starting"
+    console.print(f"{ready}: {', '.join(answer['parts']) or 'no part yet'}")
+    return 0
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    raise Stopped(number)
+
+
+def main(arguments: list[str]) -> int:
+    """Run what is named; 1 when it cannot be done or went wrong, 2 on bad usage."""
+    commands = {"": demo, "up": up, "down": down, "status": status}
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    command = commands.get(" ".join(arguments))
+    if command is None:
+        print("usage: python -m demo [up|down|status]", file=sys.stderr)
+        return 2
+    configured = settings.load()
+    if command in {demo, up} and control.ask(configured.state, "status") is not None:
+        print("an edge is up on this state directory: end it first with 'make down'", file=sys.stderr)
+        return 1
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _stop)
+    try:
+        return command(console, configured)
+    except TROUBLE as error:
+        print(error, file=sys.stderr)
+        return 1
+    except (Stopped, KeyboardInterrupt):
+        print("stopped; nothing is left running", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
