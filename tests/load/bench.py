@@ -1,0 +1,310 @@
+"""Measure the edge beside native Kamailio on the same calls: `make bench` (python -m tests.load.bench).
+
+SIPp calls from a mobile trunk's address through Kamailio to a SIPp that answers as a media server. In turn, in
+each round: `native` (a bare dispatcher proxy), `tracked` (the same with dialog and acc) and `edge` (everything
+on: a directory of 100,000 subscribers, decision, spool, metrics, logs; the ship agent off, which is a process
+of its own). CPU is that of all Kamailio processes, from /proc/PID/task/*/schedstat. The added delay is the
+time from INVITE to 180 less the median of the same calls sent without any proxy.
+"""
+
+import argparse
+import csv
+import json
+import os
+import random
+import shutil
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from demo.processes import Process, stop_all
+from kemi.directory import snapshot
+from kemi.routing.model import Egress, Route, Subscriber, Tenant, Trunk
+
+HERE = Path(__file__).resolve().parent
+REPO = HERE.parent.parent
+EDGE, CALLER, MEDIA = "127.0.0.1:5060", "127.0.0.1:6060", "127.0.0.1:5080"
+SUBSCRIBERS = 100_000
+WARM_UP_CALLS = 1500
+
+
+def directory(state: Path) -> None:
+    """Write the state that the sync agent would: 100,000 subscribers of one tenant, one mobile trunk."""
+    mvno = Trunk(
+        name="mvno-main",
+        kind="mvno",
+        peers=(f"sip:{CALLER}",),
+        accept_from=(CALLER,),
+        identity=("P-Served-User", "P-Asserted-Identity", "From"),
+        calling=("e164_bare", "e164"),
+        called=("service", "extension", "e164", "national_trunk", "international_prefix", "local"),
+        egress=Egress(shape="e164_bare"),
+    )
+    tenant = Tenant(
+        name="company",
+        area_code="495",
+        recording="all",
+        announce=("inbound", "outbound"),
+        outbound_allow=("+7",),
+    )
+    subscribers = (
+        Subscriber(tenant="company", extension=f"{200000 + n}", name=f"Абонент {n}", msisdn=f"+7999{n:07}")
+        for n in range(SUBSCRIBERS)
+    )
+    small = snapshot.Globals(
+        revision=1,
+        trunks=(mvno,),
+        routes=(Route("+", ("mvno-main",)),),
+        tenants=(tenant,),
+        sets={"mvno-main": 100},
+    )
+    snapshot.write(state / "snapshot", small, subscribers, ())
+    lists = state / "kamailio"
+    lists.mkdir()
+    (lists / "address.list").write_text("1 127.0.0.1 32 6060 mvno-main\n2 127.0.0.1 32 5080 media\n")
+    (lists / "dispatcher.list").write_text(f"1 sip:{MEDIA} 0 0\n100 sip:{CALLER} 0 0\n")
+
+
+def callers(path: Path) -> None:
+    """Write SIPp's injection file: who calls (as the operator writes it) and the digits dialled."""
+    chance = random.Random(1)  # noqa: S311  the same calls in every run
+    rows = (
+        f"7999{chance.randrange(SUBSCRIBERS):07};8916{chance.randrange(10**7):07}\n" for _ in range(20_000)
+    )
+    path.write_text("SEQUENTIAL\n" + "".join(rows))
+
+
+def cpu_seconds(main: int) -> float:
+    """CPU time of Kamailio's main process and all its children so far."""
+    total = 0
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+        if entry.name == str(main) or parent == str(main):
+            for thread in (entry / "task").iterdir():
+                total += int((thread / "schedstat").read_text().split()[0])
+    return total / 1e9
+
+
+def resident_mib(main: int) -> float:
+    """Largest private memory of a Kamailio worker: what its pages cost beyond what is shared."""
+    largest = 0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (entry / "stat").read_text().rpartition(")")[2].split()[1] == str(main):
+            rollup = (entry / "smaps_rollup").read_text().splitlines()
+            largest = max(largest, sum(int(line.split()[1]) for line in rollup if line.startswith("Private")))
+    return largest / 1024
+
+
+def variants(work: Path, workers: int) -> dict[str, Callable[[], Process]]:
+    """How to start what is measured."""
+    environment = {
+        "FMC_STATE": str(work / "state"),
+        "FMC_LISTEN": EDGE,
+        "FMC_LISTEN_UDP": f"udp:{EDGE}",
+        "FMC_WORKERS": str(workers),
+        "FMC_PROBE_SECONDS": "0",
+        "FMC_DISPATCHER_LIST": str(work / "state/kamailio/dispatcher.list"),
+        "FMC_NODE": "bench",
+    }
+    native = ["kamailio", "-f", str(HERE / "native/kamailio.cfg"), "-DD", "-E", "-m", "512", "-M", "16"]
+    native += ["-Y", str(work), "-w", str(work)]
+
+    def starting(name: str, command: list[str]) -> Callable[[], Process]:
+        return lambda: Process(name, command, work / f"{name}.log", environment)
+
+    return {
+        "native": starting("native", native),
+        "tracked": starting("tracked", [*native, "-A", "TRACK"]),
+        "edge": starting("edge", [str(REPO / "kamailio/start")]),
+    }
+
+
+def sipp(work: Path, name: str, *arguments: str) -> Process:
+    """A SIPp process; its files go below `work`."""
+    command = ["sipp", *arguments, "-i", "127.0.0.1", "-nostdin", "-buff_size", "4194304"]
+    return Process(name, ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", str(work), *command], work / f"{name}.log")
+
+
+class Failed(Exception):
+    """The measurement cannot go on; the message says why."""
+
+
+def load(work: Path, target: str, calls: int, rate: int) -> tuple[int, list[float]]:
+    """Make calls to `target`; give how many failed and the delays to 180 in microseconds."""
+    for old in work.glob("caller_*_rtt.csv"):
+        old.unlink()
+    stat = work / "caller.csv"
+    caller = sipp(
+        work,
+        "caller",
+        target,
+        *("-sf", str(HERE / "sipp/caller.xml"), "-inf", str(work / "callers.csv"), "-p", CALLER.rpartition(":")[2]),
+        *("-m", str(calls), "-r", str(rate), "-l", str(rate * 5), "-timeout", f"{calls // rate + 30}s"),
+        *("-trace_rtt", "-rtt_freq", "1000", "-trace_stat", "-stf", str(stat), "-fd", "1"),
+    )
+    caller.start()
+    if caller.wait(calls / rate + 45) is None:
+        stop_all([caller])
+        raise Failed(f"the calls did not end in time; see {caller.log}")
+    with stat.open() as file:
+        last = list(csv.DictReader(file, delimiter=";"))[-1]
+    done = int(last["SuccessfulCall(C)"])
+    delays = [
+        float(line.split(";")[1]) * 1000
+        for found in work.glob("caller_*_rtt.csv")
+        for line in found.read_text().splitlines()[1:]
+    ]
+    return calls - done, delays
+
+
+@contextmanager
+def running(process: Process, ready: Callable[[], bool]) -> Iterator[Process]:
+    """Start a process, wait until it is ready, and end it."""
+    process.start()
+    try:
+        deadline = time.monotonic() + 15
+        while not ready():
+            if not process.alive:
+                raise Failed(process.fault())
+            if time.monotonic() > deadline:
+                raise Failed(f"{process.name} is not ready after 15 s; see {process.log}")
+            time.sleep(0.05)
+        yield process
+    finally:
+        stop_all([process])
+
+
+def listening(port: str) -> Callable[[], bool]:
+    """A check whether somebody holds this UDP port."""
+    wanted = f":{int(port):04X} "
+    return lambda: wanted in Path("/proc/net/udp").read_text()
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Give the value below which this share of the values lies."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def measure(
+    work: Path, calls: int, rate: int, rounds: int, workers: int, console: Console
+) -> dict[str, list[dict[str, float]]]:
+    """Run all rounds; give for each variant one row of figures a round."""
+    rows: dict[str, list[dict[str, float]]] = {}
+    starts = variants(work, workers)
+    callee = sipp(work, "callee", "-sf", str(HERE / "sipp/callee.xml"), "-p", MEDIA.rpartition(":")[2])
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("measuring", total=rounds * (len(starts) + 1))
+        for _ in range(rounds):
+            with running(callee, listening("5080")):
+                failed, direct = load(work, MEDIA, calls // 4, rate)
+            base = statistics.median(direct)
+            rows.setdefault("direct", []).append({"failed": failed, "p50_us": base, "p99_us": percentile(direct, 0.99)})
+            progress.advance(task)
+            for name, start in starts.items():
+                shutil.rmtree(work / "state/spool", ignore_errors=True)
+                with running(callee, listening("5080")), running(start(), listening("5060")) as proxy:
+                    main = proxy.pid or 0
+                    load(work, EDGE, WARM_UP_CALLS, rate // 2)
+                    before = cpu_seconds(main)
+                    failed, delays = load(work, EDGE, calls, rate)
+                    used = cpu_seconds(main) - before
+                    rows.setdefault(name, []).append(
+                        {
+                            "cpu_us_per_call": used / calls * 1e6,
+                            "failed": failed,
+                            "p50_us": statistics.median(delays) - base,
+                            "p99_us": percentile(delays, 0.99) - base,
+                            "worker_private_mib": resident_mib(main),
+                        }
+                    )
+                progress.advance(task)
+    return rows
+
+
+def summarise(rows: dict[str, list[dict[str, float]]], rate: int) -> dict[str, object]:
+    """Make the report of contracts.md from the rows."""
+    middle = {
+        name: {key: statistics.median(row[key] for row in of) for key in of[0]} for name, of in rows.items()
+    }
+    pairs = [
+        [native["cpu_us_per_call"], edge["cpu_us_per_call"]]
+        for native, edge in zip(rows["native"], rows["edge"], strict=True)
+    ]
+    tracked = [row["cpu_us_per_call"] for row in rows["tracked"]]
+    return {
+        "cpu_us_per_call": {
+            name: round(row["cpu_us_per_call"], 1) for name, row in middle.items() if "cpu_us_per_call" in row
+        },
+        "ratio": round(statistics.median(edge / native for native, edge in pairs), 3),
+        "ratio_to_tracked": round(
+            statistics.median(edge / base for (_, edge), base in zip(pairs, tracked, strict=True)), 3
+        ),
+        "rounds": [[round(value, 1) for value in pair] for pair in pairs],
+        "calls_per_second": rate,
+        "subscribers": SUBSCRIBERS,
+        "failed": int(sum(row["failed"] for of in rows.values() for row in of)),
+        "p50_us": round(middle["edge"]["p50_us"]),
+        "p99_us": round(middle["edge"]["p99_us"]),
+        "rows": {name: {key: round(value, 1) for key, value in row.items()} for name, row in middle.items()},
+    }
+
+
+def show(report: dict[str, object], rows: dict[str, list[dict[str, float]]], console: Console) -> None:
+    """Print the table."""
+    table = Table(title=f"{report['calls_per_second']} calls/s, medians of {len(rows['edge'])} rounds")
+    for column in ("", "CPU µs/call", "to native", "added p50 µs", "added p99 µs", "failed", "worker MiB"):
+        table.add_column(column, justify="left" if not column else "right")
+    cells: dict[str, dict[str, float]] = report["rows"]  # type: ignore[assignment]
+    native = cells["native"]["cpu_us_per_call"]
+    for name, row in cells.items():
+        cpu = row.get("cpu_us_per_call")
+        table.add_row(
+            name,
+            f"{cpu:.0f}" if cpu else "",
+            f"{cpu / native:.2f}" if cpu else "",
+            f"{row['p50_us']:.0f}" if cpu else f"({row['p50_us']:.0f})",
+            f"{row['p99_us']:.0f}" if cpu else f"({row['p99_us']:.0f})",
+            str(int(sum(one["failed"] for one in rows[name]))),
+            f"{row['worker_private_mib']:.1f}" if cpu else "",
+        )
+    console.print(table)
+    console.print("In brackets: the whole delay without a proxy. Rounds (native, edge):", report["rounds"])
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, print, write the report; 1 when calls failed or the measurement broke."""
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--calls", type=int, default=10_000, help="calls a round and variant")
+    parser.add_argument("--rate", type=int, default=1000, help="calls per second")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=4, help="UDP workers of Kamailio")
+    options = parser.parse_args(arguments)
+    console = Console(stderr=True)
+    work = REPO / "var/bench"
+    shutil.rmtree(work, ignore_errors=True)
+    (work / "state").mkdir(parents=True)
+    directory(work / "state")
+    callers(work / "callers.csv")
+    try:
+        rows = measure(work, options.calls, options.rate, options.rounds, options.workers, console)
+    except Failed as error:
+        console.print(f"[red]bench:[/] {error}")
+        return 1
+    report = summarise(rows, options.rate)
+    (work / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    show(report, rows, console)
+    console.print(f"Report: {os.path.relpath(work / 'report.json')}")
+    return 0 if report["failed"] == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
