@@ -12,7 +12,6 @@ import re
 import socket
 import string
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from kemi import settings
@@ -96,30 +95,27 @@ def render(node: settings.Settings) -> Path:
     return etc
 
 
-def main(environ: Mapping[str, str] | None = None) -> int:
-    """Render for this node; 2 when a setting is not usable, 1 when the port is taken or a prompt failed."""
-    node = settings.load() if environ is None else settings.load(environ)
-    try:
-        host, port = endpoint("FMC_MEDIA_LISTEN", node.media_listen)
-        etc = render(node)
-    except ConfigError as error:
-        print(f"asterisk: {error}", file=sys.stderr)
-        return 2
-    except prompts.SynthesisError as error:
-        print(f"asterisk: {error}", file=sys.stderr)
-        return 1
-    # Asterisk itself only logs that it could not bind, and then stays up deaf.
+def check_free(listen: str) -> None:
+    """Raise ConfigError when the port is taken: Asterisk would only log it, and then stay up deaf."""
+    host, port = endpoint("FMC_MEDIA_LISTEN", listen)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind((host, port))
         except OSError as error:
-            print(
-                f"asterisk: cannot listen on {node.media_listen} ({error.strerror}): set FMC_MEDIA_LISTEN",
-                file=sys.stderr,
-            )
-            return 1
-    print(etc)
+            raise ConfigError(f"cannot listen on {listen} ({error.strerror}): set FMC_MEDIA_LISTEN") from None
+
+
+def main() -> int:
+    """Render for this node and print where; 1 when it cannot be done, with a line that says why."""
+    node = settings.load()
+    try:
+        etc = render(node)
+        check_free(node.media_listen)
+    except (ConfigError, prompts.SynthesisError, OSError) as error:
+        sys.stderr.write(f"asterisk: {error}\n")
+        return 1
+    sys.stdout.write(f"{etc}\n")
     return 0
 
 
