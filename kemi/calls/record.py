@@ -188,10 +188,10 @@ class _View:
         return over
 
     def outcome(self) -> tuple[Status | None, int | None]:
-        if self.start and self.start.status is not None and self.ingress:
-            return "rejected", self.start.status
         if self.talker:
             return "answered", 200
+        if self.start and self.start.status is not None and self.ingress:
+            return "rejected", self.start.status
         if self.ended_at is None:
             return None, None
         for leg in reversed(self.far):
