@@ -70,11 +70,13 @@ def user_of(value: str) -> str:
     uri = uri_of(value)
     scheme, colon, rest = uri.partition(":")
     scheme = scheme.lower()
+    if not colon:
+        return value
     if scheme in ("sip", "sips"):
         user, at, _ = rest.partition("@")
         if not at:
             return ""
-    elif scheme == "tel" and colon:
+    elif scheme == "tel":
         user = rest
     else:
         return value

@@ -94,7 +94,7 @@ def _through(
     if leg.subscriber is not None:
         headers["X-FMC-Subscriber"] = leg.subscriber.extension
     caller = egress.address(leg.calling)
-    if caller is not None and leg.calling.kind != "withheld":
+    if caller is not None:
         headers["P-Asserted-Identity"] = f"<sip:{caller}@{leg.host}>"
     if leg.private:
         headers["Privacy"] = "id"

@@ -23,6 +23,7 @@ LOOP_GUARD = "fmc-edge"
 ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
 """The From of a caller who is not shown (RFC 3323 section 4.1.1.3)."""
 
+_UNESCAPED = "-_.!~*'()&=+$,;?/"
 _DIALABLE = frozenset("0123456789+*#")
 _LONGEST = 32
 _CALLS_OUT = ("mobile_originated", "outbound", "emergency")
@@ -46,10 +47,10 @@ def address(number: Number) -> str | None:
 
 
 def escaped(user: str) -> str:
-    """A text as the user part of a URI (RFC 3261 section 25.1: unreserved, &=+$,;?/)."""
-    return (
-        user if user.isascii() and user.removeprefix("+").isalnum() else quote(user, safe="-_.!~*'()&=+$,;?/")
-    )
+    """A text as the user part of a URI (RFC 3261 section 25.1: unreserved and user-unreserved stay)."""
+    if user.isascii() and user.removeprefix("+").isalnum():
+        return user
+    return quote(user, safe=_UNESCAPED, errors="replace")
 
 
 def route_trunks(directory: Directory, number: str) -> list[Trunk]:

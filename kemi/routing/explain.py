@@ -69,10 +69,19 @@ def _dialled_by_media(decision: Decision, host: str) -> Call:
 
 def leg_of(decision: Decision) -> dict[str, Any]:
     """One leg of `explain`, from its decision."""
-    leg: dict[str, Any] = msgspec.to_builtins(decision)
+    leg: dict[str, Any] = _plain(msgspec.to_builtins(decision))
     for target in leg["targets"]:
         # A target is a trunk or a device; towards media it is neither.
         for key in ("trunk", "device"):
             if target[key] is None:
                 del target[key]
     return leg
+
+
+def _plain(value: Any) -> Any:
+    """The same with lists for tuples, as JSON and YAML read it back."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -12,7 +12,7 @@ from kemi.routing.connect import to_emergency
 from kemi.routing.leg import Leg
 from kemi.routing.model import Decision, Direction, Subscriber, Tenant
 from kemi.routing.public import not_understood
-from kemi.routing.reading import read_called, read_calling
+from kemi.routing.reading import extensions_of, read_called, read_calling
 
 __all__ = ["from_media"]
 
@@ -37,7 +37,7 @@ def from_media(leg: Leg) -> Decision:
         leg,
         "Request-URI",
         reader(("e164", "extension"), plan, None),
-        lambda digits: leg.directory.subscriber(tenant.name, digits) is not None,
+        extensions_of(tenant, leg.directory),
         emergency=True,
     )
     leg.subscriber = _own_party(leg, tenant, fmc.subscriber)

@@ -1,24 +1,22 @@
 """A call from the mobile network: one of our SIMs calls, or is called."""
 
-from kemi.numbering.canonicalise import reader
-from kemi.numbering.model import Number
-from kemi.numbering.plan import plan_of
 from kemi.routing.connect import to_emergency, to_outside, to_service, to_subscriber
 from kemi.routing.egress import LOOP_GUARD
 from kemi.routing.leg import Leg
-from kemi.routing.model import Decision, Subscriber, Tenant, Trunk
+from kemi.routing.model import Decision, Did, Subscriber, Tenant, Trunk
 from kemi.routing.public import not_understood, to_our_number
-from kemi.routing.reading import read_called, read_calling
+from kemi.routing.reading import extensions_of, read_called, read_calling, reader_of
 
 __all__ = ["from_mobile"]
 
 
 def from_mobile(leg: Leg, trunk: Trunk) -> Decision:
     """Decide on a call from an mvno trunk. Emergency comes before everything that can refuse a call."""
-    plan = plan_of(trunk.country)
-    read_calling(leg, trunk.identity, reader(trunk.calling, plan, trunk.area_code))
+    read_calling(leg, trunk.identity, reader_of(trunk, "calling"))
     caller, tenant = _subscriber(leg)
-    _read_dialled(leg, trunk, tenant)
+    # What was dialled is read as the tenant dials: its country, its area, its extensions.
+    is_extension = None if tenant is None else extensions_of(tenant, leg.directory)
+    read_called(leg, trunk.called_from, reader_of(trunk, "called", tenant), is_extension, emergency=True)
     looped = LOOP_GUARD in leg.call.headers.get("Loop-Guard", "")
     if leg.called.kind == "emergency":
         return to_emergency(leg, looped=looped)
@@ -44,58 +42,46 @@ def _subscriber(leg: Leg) -> tuple[Subscriber | None, Tenant | None]:
     return caller, leg.tenant
 
 
-def _read_dialled(leg: Leg, trunk: Trunk, tenant: Tenant | None) -> None:
-    """Read what was dialled as the subscriber's tenant dials: its country, its area, its extensions."""
-    if tenant is None:
-        read = reader(trunk.called, plan_of(trunk.country), trunk.area_code)
-        read_called(leg, trunk.called_from, read, emergency=True)
-        return
-    name = tenant.name
-    subscriber = leg.directory.subscriber
-    read_called(
-        leg,
-        trunk.called_from,
-        reader(trunk.called, plan_of(tenant.country), tenant.area_code or trunk.area_code),
-        lambda digits: subscriber(name, digits) is not None,
-        emergency=True,
-    )
-
-
 def _originated(leg: Leg, trunk: Trunk, tenant: Tenant, caller: Subscriber) -> Decision:
-    called = leg.called
+    """A subscriber calls: a colleague, a number of the tenant, or the outside."""
     leg.direction = "mobile_originated"
+    called = leg.called
+    if called.kind == "extension":
+        colleague = leg.directory.subscriber(tenant.name, called.value)
+        return _to_colleague(leg, trunk, tenant, caller, colleague)
     if called.kind == "service":
         return leg.reject("unknown_service")
-    colleague = _colleague(leg, tenant, called)
-    if colleague is not None:
-        leg.direction = "internal"
-        leg.story.tell(
-            "colleague", "{} is subscriber {} of the same tenant.", called.value, colleague.extension
-        )
-        if colleague.extension == caller.extension:
-            return leg.reject("own_number")
-        return to_subscriber(leg, trunk, tenant, "colleague", colleague, caller)
     if called.canonical is None:
         return leg.reject(not_understood(called))
+    person = leg.directory.subscriber_by_msisdn(called.canonical)
+    if person is not None and person.tenant == tenant.name:
+        return _to_colleague(leg, trunk, tenant, caller, person)
     did = leg.directory.did(called.canonical)
-    if did is not None and did.tenant == tenant.name and not did.to.startswith("subscriber:"):
-        leg.direction = "internal"
-        leg.story.tell("did", "{} is the tenant's own number and leads to {}.", did.number, did.to)
-        return to_service(leg, tenant, "did_called", did.number, did.to)
+    if did is not None and did.tenant == tenant.name:
+        return _to_own_did(leg, trunk, tenant, caller, did)
     return to_outside(leg, trunk, tenant, caller, called.canonical)
 
 
-def _colleague(leg: Leg, tenant: Tenant, called: Number) -> Subscriber | None:
-    """The subscriber of the same tenant who is called by extension, msisdn or DID."""
-    if called.kind == "extension":
-        return leg.directory.subscriber(tenant.name, called.value)
-    if called.canonical is None:
-        return None
-    person = leg.directory.subscriber_by_msisdn(called.canonical)
+def _to_colleague(
+    leg: Leg, trunk: Trunk, tenant: Tenant, caller: Subscriber, colleague: Subscriber | None
+) -> Decision:
+    leg.direction = "internal"
+    if colleague is None:
+        return leg.reject("unknown_number")
+    leg.story.tell("colleague", "{} is subscriber {}.", leg.called.value, colleague.extension)
+    if colleague.extension == caller.extension:
+        return leg.reject("own_number")
+    return to_subscriber(leg, trunk, tenant, "colleague", colleague, caller)
+
+
+def _to_own_did(leg: Leg, trunk: Trunk, tenant: Tenant, caller: Subscriber, did: Did) -> Decision:
+    """A call to a number of the tenant from within: it need not go out and come back."""
+    leg.direction = "internal"
+    leg.story.tell("number", "{} is the tenant's own number and leads to {}.", did.number, did.to)
+    service, _, name = did.to.partition(":")
+    if service != "subscriber":
+        return to_service(leg, tenant, "did_called", did.number, did.to)
+    person = leg.directory.subscriber(tenant.name, name)
     if person is None:
-        did = leg.directory.did(called.canonical)
-        service, _, extension = (did.to if did is not None and did.tenant == tenant.name else "").partition(
-            ":"
-        )
-        person = leg.directory.subscriber(tenant.name, extension) if service == "subscriber" else None
-    return person if person is not None and person.tenant == tenant.name else None
+        return leg.reject("did_leads_nowhere")
+    return _to_colleague(leg, trunk, tenant, caller, person)

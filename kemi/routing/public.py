@@ -1,13 +1,11 @@
 """A call from outside to one of our numbers: a SIM's msisdn or a DID."""
 
-from kemi.numbering.canonicalise import reader
 from kemi.numbering.model import Number
-from kemi.numbering.plan import plan_of
 from kemi.routing.connect import to_service, to_subscriber
 from kemi.routing.egress import address
 from kemi.routing.leg import Leg
 from kemi.routing.model import Decision, Did, Subscriber, Trunk
-from kemi.routing.reading import read_called, read_calling
+from kemi.routing.reading import read_called, read_calling, reader_of
 from kemi.routing.reasons import Rejected
 
 __all__ = ["from_public", "not_understood", "to_our_number"]
@@ -19,10 +17,9 @@ def from_public(leg: Leg, trunk: Trunk) -> Decision:
     Whoever calls here is an outside caller, also where the number is a subscriber's: anybody on the
     public network can write any number.
     """
-    plan = plan_of(trunk.country)
-    read_calling(leg, trunk.identity, reader(trunk.calling, plan, trunk.area_code))
+    read_calling(leg, trunk.identity, reader_of(trunk, "calling"))
     leg.story.tell("caller", "On a public network every caller is an outside caller.")
-    read_called(leg, trunk.called_from, reader(trunk.called, plan, trunk.area_code))
+    read_called(leg, trunk.called_from, reader_of(trunk, "called"))
     if leg.called.canonical is None:
         return leg.reject(not_understood(leg.called))
     return to_our_number(leg, trunk, otherwise="unknown_number")
