@@ -43,43 +43,78 @@ def entry(handler: Handler) -> Handler:
     return guarded  # type: ignore[return-value]
 
 
+class Worker:
+    """What one process holds open: its snapshot, its spool, its logger."""
+
+    def __init__(self, configured: settings.Settings, rank: int) -> None:
+        logs.configure()
+        self.log = logs.get("edge").bind(node=configured.node)
+        # The timer processes have negative ranks, seldom write, and share one spool.
+        self.spool = Spool(configured.spool, f"worker-{rank}" if rank >= 1 else "timers")
+        self.directory = SnapshotDirectory(configured.snapshot)
+        self.reader = Reader()
+        self._decided: dict[tuple[str, str, str], Any] = {}
+
+    def keep(self, event: events.Event) -> None:
+        """Spool an event."""
+        if not self.spool.append(event):
+            self.log.error("spool_refused", call=event.call, event=type(event).__name__)
+
+    def tell(self, call: Call, decision: Decision, call_id: str, seconds: float) -> None:
+        """Count a decision and log it: one line for each leg."""
+        key = (decision.action, decision.direction, call.source)
+        counter = self._decided.get(key)
+        if counter is None:
+            counter = self._decided[key] = metrics.decisions.labels(*key)
+        counter.inc()
+        metrics.decision_seconds.observe(seconds)
+        for role, number in (("calling", decision.calling), ("called", decision.called)):
+            if number.kind == "unknown":
+                metrics.numbers_unknown.labels(call.source, role).inc()
+        self.log.info(
+            "decision",
+            call=call_id,
+            source=call.source,
+            direction=decision.direction,
+            action=decision.action,
+            reason=decision.reason,
+            tenant=decision.tenant,
+            calling=decision.calling.value,
+            calling_shape=decision.calling.shape,
+            called=decision.called.value,
+            called_shape=decision.called.shape,
+            microseconds=round(seconds * 1e6),
+        )
+
+
 class Edge:
-    """One worker: its snapshot, its spool, its logger. Opened at first use, after the fork."""
+    """The object whose methods Kamailio calls. A process opens its Worker after the fork."""
 
     def __init__(self, configured: settings.Settings) -> None:
         self._settings = configured
         self._rank = 0
-        self._reader = Reader()
-        self._directory: SnapshotDirectory | None = None
-        self._spool: Spool | None = None
-        self._log: Any = None
-        self._decided: dict[tuple[str, str, str], Any] = {}
+        self._opened: Worker | None = None
 
     def child_init(self, rank: int) -> int:
-        """Remember who this process is. Timers have negative ranks and open nothing until they must."""
+        """Remember who this process is; the timers and the main process open nothing until they must."""
         self._rank = rank
         if rank >= 1:
-            self._open()
+            try:
+                self._worker()
+            except Exception as error:  # noqa: BLE001  the first call tries again, and says so again
+                self.failed_in("child_init", error)
         return 0
 
-    def _open(self) -> None:
-        logs.configure()
-        self._log = logs.get("edge").bind(node=self._settings.node)
-        name = f"worker-{self._rank}" if self._rank >= 1 else "timers"
-        self._spool = Spool(self._settings.spool, name)
-        self._directory = SnapshotDirectory(self._settings.snapshot)
+    def _worker(self) -> Worker:
+        if self._opened is None:
+            self._opened = Worker(self._settings, self._rank)
+        return self._opened
 
     def failed_in(self, handler: str, error: Exception) -> None:
         """Tell of an exception at an entry point."""
         metrics.handler_errors.labels(handler).inc()
-        if self._log is not None:
-            self._log.error("handler_failed", handler=handler, error=repr(error), call_id=KSR.pv.gete("$ci"))
-
-    def _keep(self, event: events.Event) -> None:
-        if self._spool is None:
-            self._open()
-        if not self._spool.append(event):  # type: ignore[union-attr]
-            self._log.error("spool_refused", call=event.call, event=type(event).__name__)
+        logs.configure()
+        logs.get("edge").error("handler_failed", handler=handler, error=repr(error), rank=self._rank)
 
     # -- initial INVITE ------------------------------------------------------------------------------
 
@@ -98,15 +133,14 @@ class Edge:
 
     def _decide(self, source: str, call_id: str, *, media_up: bool) -> int:
         begun = time.perf_counter()
-        if self._directory is None:
-            self._open()
-        directory: SnapshotDirectory = self._directory  # type: ignore[assignment]
-        directory.begin()
-        call = self._reader.read(source, directory, media_up=media_up)
-        decision = decide(call, directory, self._settings.listen)
-        self._keep(self._started(call, decision, call_id))
-        code = self._carry_out(decision, call_id, directory)
-        self._tell(call, decision, call_id, time.perf_counter() - begun)
+        worker = self._worker()
+        with worker.directory as directory:
+            call = worker.reader.read(source, directory, media_up=media_up)
+            decision = decide(call, directory, self._settings.listen)
+            # In the spool before anything is sent: what happens from here on has a record.
+            worker.keep(self._started(call, decision, call_id))
+            code = _carry_out(decision, call_id, directory)
+        worker.tell(call, decision, call_id, time.perf_counter() - begun)
         return code
 
     def _started(self, call: Call, decision: Decision, call_id: str) -> events.Started:
@@ -132,41 +166,6 @@ class Edge:
             degraded=decision.degraded,
         )
 
-    def _carry_out(self, decision: Decision, call_id: str, directory: SnapshotDirectory) -> int:
-        if decision.action == "media":
-            return apply.to_media(decision, call_id)
-        if decision.action == "trunk":
-            if len(decision.targets) > 1:
-                apply.keep_targets(decision.targets[1:])
-            return apply.to_trunk(decision.targets[0], call_id, directory.trunk_set)
-        # A device is reached by its registration; nothing registers here yet.
-        return apply.refuse(decision.status or 480)
-
-    def _tell(self, call: Call, decision: Decision, call_id: str, seconds: float) -> None:
-        key = (decision.action, decision.direction, call.source)
-        counter = self._decided.get(key)
-        if counter is None:
-            counter = self._decided[key] = metrics.decisions.labels(*key)
-        counter.inc()
-        metrics.decision_seconds.observe(seconds)
-        for role, number in (("calling", decision.calling), ("called", decision.called)):
-            if number.kind == "unknown":
-                metrics.numbers_unknown.labels(call.source, role).inc()
-        self._log.info(
-            "decision",
-            call=call_id,
-            source=call.source,
-            direction=decision.direction,
-            action=decision.action,
-            reason=decision.reason,
-            tenant=decision.tenant,
-            calling=decision.calling.value,
-            calling_shape=decision.calling.shape,
-            called=decision.called.value,
-            called_shape=decision.called.shape,
-            microseconds=round(seconds * 1e6),
-        )
-
     # -- failover ------------------------------------------------------------------------------------
 
     @entry
@@ -175,18 +174,16 @@ class Edge:
         waiting = apply.kept_targets()
         if not waiting:
             return apply.REFUSED
-        if self._directory is None:
-            self._open()
-        self._directory.begin()  # type: ignore[union-attr]
         apply.keep_targets(waiting[1:])
         call = KSR.pv.gete("$avp(call)").partition(" ")[0]
-        return apply.to_trunk(waiting[0], call, self._directory.trunk_set)  # type: ignore[union-attr]
+        with self._worker().directory as directory:
+            return apply.to_trunk(waiting[0], call, directory.trunk_set)
 
     @entry
     def no_target(self, _: Any) -> int:
         """Answer a call that no trunk can take, before it was relayed anywhere."""
         call, _, egress = KSR.pv.gete("$avp(call)").partition(" ")
-        self._keep(
+        self._worker().keep(
             events.Failed(
                 call=call,
                 leg=KSR.pv.gete("$ci"),
@@ -203,21 +200,23 @@ class Edge:
     def answered(self, _: Any, arguments: str) -> int:
         """The leg was answered."""
         leg, call, egress = arguments.split(" ")
-        self._keep(events.Answered(call=call, leg=leg, at=time.time_ns() // 1000, egress=egress or None))
+        self._worker().keep(
+            events.Answered(call=call, leg=leg, at=time.time_ns() // 1000, egress=egress or None)
+        )
         return DONE
 
     @entry
     def ended(self, _: Any, arguments: str) -> int:
         """The answered leg is over."""
         leg, call, _egress = arguments.split(" ")
-        self._keep(events.Ended(call=call, leg=leg, at=time.time_ns() // 1000))
+        self._worker().keep(events.Ended(call=call, leg=leg, at=time.time_ns() // 1000))
         return DONE
 
     @entry
     def failed(self, _: Any, arguments: str) -> int:
         """The leg was never answered."""
         status, leg, call, egress = arguments.split(" ")
-        self._keep(
+        self._worker().keep(
             events.Failed(
                 call=call,
                 leg=leg,
@@ -227,6 +226,17 @@ class Edge:
             )
         )
         return DONE
+
+
+def _carry_out(decision: Decision, call_id: str, directory: SnapshotDirectory) -> int:
+    if decision.action == "media":
+        return apply.to_media(decision, call_id)
+    if decision.action == "trunk":
+        if len(decision.targets) > 1:
+            apply.keep_targets(decision.targets[1:])
+        return apply.to_trunk(decision.targets[0], call_id, directory.trunk_set)
+    # A device is reached by its registration; nothing registers here yet.
+    return apply.refuse(decision.status or 480)
 
 
 def mod_init() -> Edge:
