@@ -80,7 +80,9 @@ def read_called(
     leg.identity[header] = leg.called
     if header != "Request-URI":
         # Not believed here, but the first thing to look at when a call went astray.
-        leg.identity["Request-URI"] = numbers.read(user_of(call.ruri), "called")
+        text = user_of(call.ruri)
+        if text:
+            leg.identity["Request-URI"] = numbers.read(text, "called")
     leg.story.tell("called", "{} says {}.", header, _Words(leg.called))
 
 

@@ -48,6 +48,12 @@ def test_a_caller_without_plus_seven_and_the_did_in_to_only() -> None:
     assert "X-FMC-Subscriber" not in decision.targets[0].headers
 
 
+def test_a_request_uri_that_names_nobody_is_no_claim() -> None:
+    call = call_from("legacy-landline", "9161234567", "4951234567")
+    decision = decide(replace(call, ruri="sip:192.0.2.1:5060"), directory(), HOST)
+    assert decision.identity.keys() == {"From", "To"}
+
+
 @pytest.mark.parametrize("service", ["ivr:main", "queue:sales", "voicemail:201"])
 def test_a_did_leads_to_a_service(service: str) -> None:
     where = directory(dids=(Did("+74957654321", "company", "wholesale", service),))
