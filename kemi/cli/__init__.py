@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from kemi.cli.output import DataOption, FormatOption, Given
 
-NOUNS = ("apply", "calls", "explain", "export", "number")
+NOUNS = ("apply", "explain", "export", "number")
 
 
 class _Nouns(TyperGroup):
@@ -27,7 +27,13 @@ class _Nouns(TyperGroup):
         return command
 
 
-app = typer.Typer(cls=_Nouns, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=_Nouns,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 @app.callback()
@@ -44,9 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = app(args=arguments, prog_name="fmcctl", standalone_mode=False)
     except typer.TyperException as error:
-        sys.stderr.write(f"{error.format_message()}\n")
+        sys.stderr.write(f"{_line(error)}\n")
         return error.exit_code
     except typer.Abort:
         sys.stderr.write("fmcctl: stopped, nothing was done\n")
         return 1
     return status or 0
+
+
+def _line(error: typer.TyperException) -> str:
+    """An error in its own words; one about the usage also says where the usage stands."""
+    where = getattr(error, "ctx", None)
+    message = error.format_message()
+    return message if where is None or "\n" in message else f"{message} See '{where.command_path} --help'."

@@ -49,6 +49,11 @@ def data_of(context: typer.Context, behind: Path | None) -> Path | None:
     return behind or context.ensure_object(Given).data
 
 
+def noun() -> typer.Typer:
+    """A command of its own; help is plain text, which wraps and pipes well."""
+    return typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+
+
 class Refusal(typer.TyperException):
     """The command cannot do what was asked: one line (or one for each error) that says what to do.
 
@@ -86,11 +91,22 @@ def say(*lines: "RenderableType") -> None:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str | None]], title: str | None = None) -> "Table":
-    """A table without frame. Long cells wrap; text of the data is never taken for markup."""
+    """A table without frame, and without a head where no column has a name.
+
+    Long cells wrap; text of the data is never taken for markup.
+    """
     from rich.table import Table  # noqa: PLC0415  as in say()
     from rich.text import Text  # noqa: PLC0415
 
-    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    made = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        show_header=any(columns),
+        header_style="bold",
+    )
     for column in columns:
         made.add_column(column, overflow="fold")
     for row in rows:

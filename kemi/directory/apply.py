@@ -71,7 +71,11 @@ class DirectoryChangedError(Exception):
 
 def plan(connection: Connection, wanted: Document, *, prune: bool, file: str) -> Plan:
     """Compare a file with the database. Raises DocumentError where the two together make no sense."""
-    current = rows.document(connection)
+    return compare(rows.document(connection), rows.revision(connection), wanted, prune=prune, file=file)
+
+
+def compare(current: Document, revision: int, wanted: Document, *, prune: bool, file: str) -> Plan:
+    """As `plan`, with what the database holds already read."""
     target = wanted if prune else merge(current, wanted)
     problems = [
         Problem(None, spell(path), f"{text} (with what is applied already)") for path, text in check(target)
@@ -83,7 +87,7 @@ def plan(connection: Connection, wanted: Document, *, prune: bool, file: str) ->
     changes = tuple(
         change for row, difference in differences.items() for change in _changes(row, difference, before[row])
     )
-    return Plan(rows.revision(connection), changes, differences)
+    return Plan(revision, changes, differences)
 
 
 def apply(
