@@ -11,17 +11,20 @@ import ipaddress
 import re
 import socket
 import string
+import struct
 import sys
 from pathlib import Path
 
 from kemi import settings
-from kemi.media import prompts
+from kemi.media import prompts, recordings
 
 TEMPLATES = settings.CHECKOUT / "asterisk"
 MODULES = "/usr/lib/*/asterisk/modules"
+STEREO = struct.pack("<HIIH", 2, recordings.RATE, recordings.FRAME * recordings.RATE, recordings.FRAME)
+"""Channels, samples a second, bytes a second, bytes a frame: what stands at offset 22 of a WAV file."""
 EMPTY = ("acl", "ccss", "features", "pjproject", "stasis", "udptl")
 """Files whose defaults are right, but whose absence Asterisk would log as an error at each start."""
-HARMLESS = re.compile(r"[A-Za-z0-9_./:@\[\]+-]+")
+HARMLESS = re.compile(r"[A-Za-z0-9_./:@+-]+|\[[0-9a-f:.]+\]:[0-9]+")
 
 
 class ConfigError(Exception):
@@ -64,7 +67,7 @@ def values(node: settings.Settings) -> dict[str, str]:
         "modules": str(next(Path("/").glob(MODULES.lstrip("/")), MODULES)),
         "recordings": str(node.recordings),
         "media_spool": str(node.media_spool),
-        "mark_stereo": str(TEMPLATES / "mark-stereo"),
+        "stereo": str(home / "etc" / "stereo-header"),
     }
     for language in prompts.NOTICE:
         # Playback wants the name without its extension.
@@ -88,6 +91,7 @@ def render(node: settings.Settings) -> Path:
     etc = home / "etc"
     for source in sorted(TEMPLATES.glob("*.conf")):
         (etc / source.name).write_text(Template(source.read_text()).substitute(known))
+    (etc / "stereo-header").write_bytes(STEREO)
     for name in EMPTY:
         (etc / f"{name}.conf").touch()
     for language in prompts.NOTICE:

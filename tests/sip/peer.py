@@ -20,6 +20,8 @@ from demo.sip import Address, Message
 WAIT = 15.0
 """Seconds after which something expected counts as missing."""
 CALLER_TONE, CALLEE_TONE = 400, 1000
+EVENT = 101
+"""RTP payload type of telephone events in our SDP."""
 
 
 class Voice(threading.Thread):
@@ -34,6 +36,7 @@ class Voice(threading.Thread):
         self._frames = [second[start : start + FRAME] for start in range(0, len(second), FRAME)]
         self._remote: Address | None = None
         self._heard: Pcm = array("h")
+        self.digits: queue.Queue[int] = queue.Queue()
         self._changed = threading.Condition()
         self._over = threading.Event()
         self.start()
@@ -57,7 +60,17 @@ class Voice(threading.Thread):
                 sent += 1
         self._socket.close()
 
+    def press(self, digit: int) -> None:
+        """Send a digit of 100 ms as RFC 4733 does: start, updates, the end three times."""
+        assert self._remote
+        source, stamp = secrets.randbits(32), secrets.randbits(31)
+        for number, (end, length) in enumerate(((0, 160), (0, 480), (0, 800), (1, 800), (1, 800), (1, 800))):
+            header = struct.pack(">BBHII", 0x80, EVENT | 0x80 * (number == 0), number, stamp, source)
+            self._socket.sendto(header + struct.pack(">BBH", digit, end << 7 | 10, length), self._remote)
+
     def _hear(self, packet: bytes) -> None:
+        if packet[1] & 0x7F == EVENT and packet[13] & 0x80:
+            self.digits.put(packet[12])
         law = LAWS.get(packet[1] & 0x7F)
         if law:
             with self._changed:
@@ -95,8 +108,8 @@ class Leg:
     def sdp(self) -> str:
         return (
             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-            f"m=audio {self.voice.port} RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n"
-            "a=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\na=sendrecv\r\n"
+            f"m=audio {self.voice.port} RTP/AVP 8 0 {EVENT}\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n"
+            f"a=rtpmap:{EVENT} telephone-event/8000\r\na=ptime:20\r\na=sendrecv\r\n"
         )
 
     def wait_response(self, status: int) -> Message:

@@ -346,6 +346,48 @@ def test_a_caller_who_gives_up_cancels_leg_2(asterisk: Asterisk) -> None:
     assert (event["consent"], event["recording"], event["dial_status"]) == ("not_required", "", "CANCEL")
 
 
+def test_what_the_network_says_before_the_answer_reaches_the_caller(asterisk: Asterisk) -> None:
+    caller = asterisk.peer.call(CLIENT, fmc("outbound"))
+    callee = asterisk.peer.receive()
+    callee.voice.talk(callee.invite.audio)
+    callee.reply(183, callee.sdp())
+    caller.wait_response(183)
+    caller.voice.wait_heard(lambda pcm: tone_seconds(pcm, CALLEE_TONE) >= 0.3)
+    caller.cancel()
+    callee.wait_request("CANCEL")
+
+
+def test_digits_pass_in_the_conversation(asterisk: Asterisk) -> None:
+    caller = asterisk.peer.call(CLIENT, fmc("outbound", announce="no"))
+    callee = asterisk.peer.receive()
+    callee.answer()
+    caller.wait_response(200)
+    talk(caller, callee)
+    caller.voice.press(5)
+    assert callee.voice.digits.get(timeout=WAIT) == 5
+    caller.hang_up()
+    callee.wait_request("BYE")
+
+
+def test_a_call_that_comes_twice_keeps_both_recordings(asterisk: Asterisk) -> None:
+    headers = fmc("internal", announce="no")
+    found = set()
+    for _ in range(2):
+        caller = asterisk.peer.call("202", headers)
+        callee = asterisk.peer.receive()
+        callee.answer()
+        caller.wait_response(200)
+        talk(caller, callee, 0.2)
+        caller.hang_up()
+        callee.wait_request("BYE")
+        event = asterisk.event(headers["X-FMC-Call"])
+        (asterisk.state / "media-spool" / f"{event['leg']}.json").unlink()
+        found.add(event["recording"])
+        assert asterisk.sides(event)[0][CALLER_TONE] >= 0.1
+    assert len(found) == 2
+    assert all(Path(name).name.startswith(headers["X-FMC-Call"]) for name in found)
+
+
 @pytest.mark.parametrize("service", ["ivr:main", "queue:sales", "voicemail:201", "", 'x"$[1]${EDGE}'])
 def test_an_unknown_service_is_refused(asterisk: Asterisk, service: str) -> None:
     headers = fmc("inbound", service=service)
