@@ -144,7 +144,7 @@ def _lock(connection: Connection, calls: Iterable[str]) -> dict[str, bool]:
         .order_by(CALLS.c.id)
         .with_for_update()
     )
-    return dict(connection.execute(chosen).tuples().all())
+    return dict(connection.execute(chosen).all())
 
 
 def _facts(connection: Connection, calls: Collection[str]) -> dict[str, Facts]:

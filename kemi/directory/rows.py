@@ -162,5 +162,5 @@ def _read(connection: Connection, row: type[Base], *order: str) -> Iterator[dict
 
 def trunk_ids(connection: Connection) -> dict[str, int]:
     """The number of each trunk, which no other trunk ever gets."""
-    found = connection.execute(select(TrunkRow.name, TrunkRow.id)).tuples()
+    found = connection.execute(select(TrunkRow.name, TrunkRow.id))
     return dict(found.all())
