@@ -40,9 +40,9 @@ def explain(
 ) -> None:
     """Say what the edge would do with a call, leg by leg, and why.
 
-    The production decision runs; nothing is sent. --from stands in From; on an mvno trunk also in P-Asserted-Identity, as that network sends it, unless a
-    --header says who calls. --to stands in To and in the Request-URI; on a trunk with called_from: To the
-    Request-URI names nobody.
+    The production decision runs; nothing is sent. --from stands in From; on an mvno trunk also in
+    P-Asserted-Identity, as that network sends it, unless a --header says who calls. --to stands in To and
+    in the Request-URI; on a trunk with called_from: To the Request-URI names nobody.
     """
     headers = _headers(header or [])
     if at is not None:

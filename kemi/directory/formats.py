@@ -119,7 +119,7 @@ def _sip_address(text: str) -> str | None:
 def _timezone(text: str) -> str | None:
     try:
         ZoneInfo(text)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         return "is no time zone; write a name like Europe/Moscow"
     return None
 
