@@ -11,7 +11,7 @@ import time
 import wave
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -178,10 +178,13 @@ class Ship:
             due = store.due(connection, self._settings.node, datetime.now(UTC), BATCH)
         if not due:
             return
+        directory = self._settings.recordings
         found = [
             found
             for call in due
-            for found in self._look(call.id, call.named or _named_after(call, self._settings.recordings))
+            for found in self._look(
+                call.id, call.named or recordings.of_call(directory, call.id, call.since, call.until)
+            )
         ]
         with self._engine.begin() as connection:
             store.update(connection, (), found, {call.id for call in due})
@@ -210,14 +213,6 @@ class Ship:
         if self._trouble:
             self._trouble = ""
             self._log.info("going_on", waiting=self._inbox.depth())
-
-
-def _named_after(call: store.Due, directory: Path) -> Iterator[str]:
-    """Find recordings by the call's id, in the directories of its days (YYYY/MM/DD, UTC)."""
-    for days in range((call.until.date() - call.since.date()).days + 1):
-        folder = directory / f"{call.since + timedelta(days=days):%Y/%m/%d}"
-        for file in folder.glob(f"{call.id}*.wav"):
-            yield str(file.relative_to(directory))
 
 
 def _passes(error: Exception) -> bool:

@@ -1,6 +1,5 @@
 """Rows of kemi.calls.tables and the values they stand for, in both directions."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -49,7 +48,7 @@ def from_leg(call: str, name: str, leg: Leg) -> Row:
     return row
 
 
-def to_leg(row: Mapping[str, Any]) -> Leg:
+def to_leg(row: Row) -> Leg:
     """Undo `from_leg`."""
     call, name = row["call"], row["leg"]
     leg = Leg()
@@ -78,7 +77,7 @@ def from_media(fact: Media) -> Row:
     return {**msgspec.structs.asdict(fact), "at": moment(fact.at)}
 
 
-def to_media(row: Mapping[str, Any]) -> Media:
+def to_media(row: Row) -> Media:
     """Undo `from_media`."""
     return Media(**{**row, "at": microseconds(row["at"])})
 
@@ -94,7 +93,7 @@ def from_record(made: CallRecord) -> Row:
     return row
 
 
-def to_record(row: Mapping[str, Any], recordings: tuple[Recording, ...]) -> CallRecord:
+def to_record(row: Row, recordings: tuple[Recording, ...]) -> CallRecord:
     """Undo `from_record`."""
     return CallRecord(
         recordings=recordings,

@@ -70,7 +70,7 @@ class Call(Base):
     called: Mapped[Number | None] = mapped_column(NUMBER)
     calling_number: Mapped[str | None] = mapped_column(index=True)
     called_number: Mapped[str | None] = mapped_column(index=True)
-    answered_by: Mapped[str | None]
+    answered_by: Mapped[str | None] = mapped_column(index=True)
     ingress_trunk: Mapped[str | None]
     egress_trunk: Mapped[str | None]
     started_at: Mapped[datetime] = mapped_column(Moment)

@@ -50,6 +50,7 @@ def upgrade() -> None:
     op.create_index("ix_calls_tenant_newest", "calls", ["tenant", "started_at", "id"])
     op.create_index("ix_calls_calling_number", "calls", ["calling_number"])
     op.create_index("ix_calls_called_number", "calls", ["called_number"])
+    op.create_index("ix_calls_answered_by", "calls", ["answered_by"])
     op.create_index("ix_calls_check_at", "calls", ["check_at"])
     op.create_table(
         "legs",
