@@ -1,4 +1,4 @@
-"""Run the demo, or keep its edge up: python -m demo [up | down | status]."""
+"""Run the demo, or keep its edge up: python -m demo [up | down | status | wait]."""
 
 import signal
 import sys
@@ -37,11 +37,15 @@ TROUBLE = (
 )
 """What can keep the demo from being made; each says what is wrong."""
 
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+APPEAR_SECONDS = 15.0
+"""How long after `make up` the edge may take until it can be asked at all."""
+
 Say = Callable[[str], None]
 
 
 class Stopped(BaseException):
-    """SIGTERM or SIGHUP: leave every context, so that all parts are stopped."""
+    """We were asked to end: leave every context, so that all parts are stopped."""
 
 
 @contextmanager
@@ -114,13 +118,13 @@ def shorten(path: Path) -> str:
 
 def up(console: Console, configured: settings.Settings) -> int:
     """Keep the edge and the answering operators until `down`, SIGTERM or SIGINT; 1 when a part dies."""
+    state: dict[str, Any] = {"phase": "starting", "parts": []}
     with ExitStack() as running:
-        # Entered first: `down` is answered when everything else has ended.
-        state: dict[str, Any] = {"ready": False, "parts": {}}
+        # Entered first, left last: `down` is answered when everything else has ended.
         channel = running.enter_context(control.Control(configured.state, lambda: state))
         stand, operators = running.enter_context(whole_edge(configured, console.print))
-        state |= {"ready": True, "parts": {p.name: p.pid for p in (*stand.parts, *operators.parts)}}
-        running.callback(state.clear)
+        running.callback(state.update, phase="ending")
+        state |= {"phase": "up", "parts": [part.name for part in (*stand.parts, *operators.parts)]}
         console.print(f"up: SIP at {configured.listen}, metrics at http://{configured.metrics}/metrics")
         while not channel.asked_to_end.wait(1.0):
             stand.check()
@@ -140,35 +144,50 @@ def status(console: Console, configured: settings.Settings) -> int:
     if answer is None:
         console.print("nothing is up (make up)")
         return 1
-    ready = "up" if answer["ready"] else "starting"
-    console.print(f"{ready}: {', '.join(answer['parts']) or 'no part yet'}")
+    console.print(f"{answer['phase']}: {', '.join(answer['parts']) or 'no part yet'}")
     return 0
 
 
+def wait(console: Console, configured: settings.Settings) -> int:
+    """Return when an edge that is being brought up elsewhere can take calls; 1 when it gave up."""
+    deadline = time.monotonic() + APPEAR_SECONDS
+    seen = False
+    while (answer := control.ask(configured.state, "status")) or (not seen and time.monotonic() < deadline):
+        seen = seen or answer is not None
+        if answer and answer["phase"] == "up":
+            return status(console, configured)
+        time.sleep(0.1)
+    print("the edge did not come up", file=sys.stderr)
+    return 1
+
+
 def _stop(number: int, _: FrameType | None) -> None:
+    for ending in ENDINGS:  # once is enough: what stops the parts must not be stopped itself
+        signal.signal(ending, signal.SIG_IGN)
     raise Stopped(number)
 
 
 def main(arguments: list[str]) -> int:
     """Run what is named; 1 when it cannot be done or went wrong, 2 on bad usage."""
-    commands = {"": demo, "up": up, "down": down, "status": status}
-    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    commands = {"": demo, "up": up, "down": down, "status": status, "wait": wait}
+    # A log has no width: one line a call, whatever the length.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 180)
     command = commands.get(" ".join(arguments))
     if command is None:
-        print("usage: python -m demo [up|down|status]", file=sys.stderr)
+        print("usage: python -m demo [up|down|status|wait]", file=sys.stderr)
         return 2
     configured = settings.load()
     if command in {demo, up} and control.ask(configured.state, "status") is not None:
         print("an edge is up on this state directory: end it first with 'make down'", file=sys.stderr)
         return 1
-    for ending in (signal.SIGTERM, signal.SIGHUP):
+    for ending in ENDINGS:
         signal.signal(ending, _stop)
     try:
         return command(console, configured)
     except TROUBLE as error:
         print(error, file=sys.stderr)
         return 1
-    except (Stopped, KeyboardInterrupt):
+    except Stopped:
         print("stopped; nothing is left running", file=sys.stderr)
         return 130
 

@@ -1,5 +1,6 @@
 """What can be known before anything is started: rights, disk, programs, ports. Each finding says the mend."""
 
+import fcntl
 import os
 import shutil
 import socket
@@ -28,7 +29,7 @@ class Port:
 
 def problems(state: Path, ports: Iterable[Port]) -> list[str]:
     """Give everything that would keep the stand from starting, one line each."""
-    return [*_rights(), *_programs(), *_disk(state), *_ports(ports)]
+    return [*_rights(), *_programs(), *_disk(state), *_in_use(state), *_ports(ports)]
 
 
 def _rights() -> Iterator[str]:
@@ -50,6 +51,18 @@ def _disk(state: Path) -> Iterator[str]:
             f"{place} has {free >> 20} MiB free, {LEAST_FREE >> 20} are needed: "
             "make room there or set FMC_STATE to a directory on another disk"
         )
+
+
+def _in_use(state: Path) -> Iterator[str]:
+    """Tell an edge in another network namespace, whose ports cannot be seen from here."""
+    lock = state / "spool" / "ship.lock"
+    if not lock.exists():
+        return
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield f"an edge runs on {state}: stop it, or set FMC_STATE to a directory of its own"
 
 
 def _ports(ports: Iterable[Port]) -> Iterator[str]:

@@ -39,16 +39,14 @@ def _entry(result: Result) -> dict[str, Any]:
 
 
 def table(results: Sequence[Result]) -> Table:
-    """One line a call: the verdict, the call, what was seen."""
-    made = Table(box=None, pad_edge=False, header_style="bold", expand=True)
-    made.add_column("", width=6)
-    made.add_column("call", ratio=2)
-    made.add_column("what was seen", ratio=3)
+    """One line a call: the verdict, the call, what arrived, was heard, and stands in the record."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("", "call", "arrived as", "heard", "call record"):
+        made.add_column(heading)
     for result in results:
         verdict = Text("ok", "green") if result.ok else Text("FAILED", "bold red")
-        made.add_row(
-            verdict, result.scenario.title, Text("; ".join(result.facts), "dim" if result.ok else "")
-        )
+        seen = (Text(", ".join(words) or "—", "dim") for words in (result.arrived, result.heard, result.kept))
+        made.add_row(verdict, result.scenario.title, *seen)
     return made
 
 

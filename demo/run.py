@@ -23,7 +23,6 @@ RECORD_SECONDS = 10.0
 POLL_SECONDS = 0.1
 NEWEST = 200
 """How many records to ask for: more than one run makes."""
-FMCCTL = "import sys; from kemi.cli import main; sys.exit(main())"
 
 Progress = Callable[[str, int, int], None]
 """Told what is done, how many of how many."""
@@ -111,7 +110,7 @@ def _await_records(
 def list_calls(settings: Settings) -> list[CallRecord]:
     """Give the newest records, as `fmcctl calls list -F json` prints them."""
     done = subprocess.run(
-        [sys.executable, "-c", FMCCTL, "calls", "list", "--limit", str(NEWEST), "-F", "json"],
+        [sys.executable, "-m", "kemi.cli", "calls", "list", "--limit", str(NEWEST), "-F", "json"],
         capture_output=True,
         text=True,
         check=False,

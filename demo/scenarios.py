@@ -104,7 +104,7 @@ def mobile_client(
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         name="sim-calls-client",
-        title="201's SIM dials a client: 89161234567",
+        title="201 dials a client as 89161234567",
         caller=sim(1, "89161234567"),
         final=200,
         far=Far(WHOLESALE, "+79161234567", "+79161234567", "+74957654321", "+74957654321", hears_notice=True),
@@ -115,7 +115,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         name="sim-calls-local",
-        title="201's SIM dials a Moscow number as seven digits: 9876545",
+        title="201 dials a local number, 9876545",
         caller=sim(2, "9876545"),
         final=200,
         far=Far(LANDLINE, "+74959876545", "84959876545", "84951234567", "84951234567", hears_notice=True),
@@ -126,7 +126,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         name="client-calls-sim",
-        title="A client calls the number of 202's SIM",
+        title="a client calls 202's SIM",
         caller=mobile_client(3, "+79161234565", SIM_202),
         final=200,
         far=Far(MVNO, SIM_202, "79990000202", "79161234565", "+79161234565"),
@@ -138,7 +138,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         name="client-calls-landline",
-        title="A client calls +7 495 123-45-67; the operator sends 9161234567, the DID in To",
+        title="a client calls the landline; sent as 9161234567",
         caller=Caller(
             address=("127.0.61.1", 5060), number="+79161234567", writes="9161234567",
             called="pbx", to="84951234567", talk=LONG,
@@ -174,7 +174,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         name="failover",
-        title="The first peer of a trunk is out of order: the second takes the call",
+        title="201 dials, the trunk's first peer is broken",
         caller=sim(6, "89161234503"),
         final=200,
         far=Far(
@@ -188,7 +188,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         name="spoofed-sim",
-        title="A call from the public network shows 201's SIM as its caller",
+        title="a carrier shows 201's SIM as the caller",
         caller=Caller(
             address=("127.0.62.1", 5060), number=SIM_201, writes=SIM_201, called="+74957654321", talk=SHORT,
         ),
@@ -200,7 +200,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         name="unknown-source",
-        title="An unknown address calls",
+        title="an unknown address calls",
         caller=Caller(
             address=("127.0.66.6", 5060), number=SIM_201, writes="79990000201", called="+79161234561",
             patience=3.0,
@@ -211,7 +211,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         name="busy",
-        title="201's SIM dials a client who is busy",
+        title="201 dials a client who is busy",
         caller=sim(7, "89161234486"),
         final=486,
         far=Far(WHOLESALE, "+79161234486", "+79161234486", "+74957654321", "+74957654321"),
@@ -221,7 +221,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         name="no-answer",
-        title="201's SIM dials a client who does not answer",
+        title="201 dials a client who does not answer",
         caller=sim(8, "89161234408", patience=3.0),
         final=487,
         far=Far(WHOLESALE, "+79161234408", "+79161234408", "+74957654321", "+74957654321"),
@@ -231,7 +231,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         name="wrong-number",
-        title="201's SIM dials a number that does not exist",
+        title="201 dials a number that does not exist",
         caller=sim(9, "89161234404"),
         final=404,
         far=Far(WHOLESALE, "+79161234404", "+79161234404", "+74957654321", "+74957654321"),
@@ -241,7 +241,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         name="missed-client",
-        title="A client calls 204, who does not answer",
+        title="a client calls 204, who does not answer",
         caller=mobile_client(10, "+79161234564", SIM_204, patience=3.0),
         final=487,
         far=Far(MVNO, SIM_204, "79990000408", "79161234564", "+79161234564"),
@@ -251,7 +251,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         name="not-allowed",
-        title="201's SIM dials Berlin, which the tenant does not allow",
+        title="201 dials Berlin, which is not allowed",
         caller=sim(11, "8104930123456"),
         final=403,
         far=None,

@@ -32,11 +32,13 @@ class Check:
 
 @dataclass
 class Result:
-    """What happened to a call. `facts` are the measures worth telling when all is well."""
+    """What happened to a call. The lists say in words what arrived, was heard and was kept."""
 
     scenario: Scenario
     checks: list[Check] = field(default_factory=list)
-    facts: list[str] = field(default_factory=list)
+    arrived: list[str] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
     record: CallRecord | None = None
 
     @property
@@ -95,14 +97,17 @@ def _silence(result: Result, evidence: Evidence) -> None:
     sent = [seen for seen in evidence.wire.sip if seen.source[0] == host]
     result.within("the call was sent", "an INVITE", f"{len(sent)} messages", ok=bool(sent))
     result.equal("packets sent back, of any kind", 0, evidence.wire.packets_to(host))
-    leaked = [seen for seen in evidence.wire.sip if seen.source == evidence.edge and _speaks_of(seen, sent)]
+    calls = {seen.message.call_id for seen in sent}
+    leaked = [
+        seen
+        for seen in evidence.wire.sip
+        if seen.source == evidence.edge and seen.target[0] != host and seen.message.call_id in calls
+    ]
     result.equal("messages sent on", 0, len(leaked))
     result.equal("call records", None, _find_record(result.scenario, evidence.records))
-    result.facts.append(f"{len(sent)} INVITEs sent, not one packet came back")
-
-
-def _speaks_of(seen: Seen, sent: list[Seen]) -> bool:
-    return seen.message.call_id in {one.message.call_id for one in sent}
+    result.arrived.append("nothing")
+    result.heard.append("not one packet in answer")
+    result.kept.append("nothing")
 
 
 def _caller_told(result: Result, evidence: Evidence) -> Seen | None:
@@ -153,7 +158,7 @@ def _far_side(result: Result, far: Far, leg: Seen) -> None:
     result.equal("far side: X-FMC headers", [], told)
     if far.peer[1] == 6060:
         result.equal("far side: Loop-Guard", "fmc-edge", message.header("Loop-Guard"))
-    result.facts.append(f"far side saw {message.user('From') or 'nobody'} → {message.user('')}")
+    result.arrived.append(f"{message.user('From') or 'nobody'} → {message.user('')}")
 
 
 @dataclass(frozen=True)
@@ -208,7 +213,7 @@ def _sound(result: Result, far: Far, sides: _Sides, evidence: Evidence) -> None:
             f"{who}: hears its own {own} Hz", "no", f"{own_seconds:.2f} s", ok=own_seconds <= MOST_ECHO
         )
         _notice(result, who, find_prompt(pcm, evidence.notice), expected=notice)
-    result.facts.append(f"tones heard {heard[0]:.1f} s and {heard[1]:.1f} s")
+    result.heard.append(f"each the other's tone ({heard[0]:.1f} s, {heard[1]:.1f} s)")
 
 
 def _notice(result: Result, who: str, match: Match, *, expected: bool) -> None:
@@ -217,7 +222,7 @@ def _notice(result: Result, who: str, match: Match, *, expected: bool) -> None:
     ok = match.heard if expected else match.share < 0.1
     result.within(f"{who}: hears the notice", wanted, seen, ok=ok)
     if expected and match.heard:
-        result.facts.append(f"{who} heard the notice at {match.at:.1f} s")
+        result.heard.append(f"{who} the notice")
 
 
 def _find_record(scenario: Scenario, records: list[CallRecord]) -> CallRecord | None:
@@ -248,12 +253,12 @@ def _call_record(result: Result, evidence: Evidence) -> None:
     if record is None:
         result.equal("call record", "there", "missing")
         return
+    result.kept.append(f"{record['status']} ({record['sip_status']})")
     for name, wanted, seen in _fields(expected, record, answered=result.scenario.answered):
         result.equal(f"record: {name}", wanted, seen)
     if expected.trail:
         _trail(result, expected, record["calling"])
     _recording(result, record, evidence)
-    result.facts.append(f"record: {record['status']} {record['sip_status']}")
 
 
 def _fields(expected: Record, record: CallRecord, *, answered: bool) -> Iterator[tuple[str, object, object]]:
@@ -286,7 +291,7 @@ def _trail(result: Result, expected: Record, number: Mapping[str, Any]) -> None:
     )  # fmt: skip
     chain = [number["raw"], *(step["after"] for step in steps)]
     result.equal("record: the trail ends at", number["canonical"], chain[-1])
-    result.facts.append(" → ".join(dict.fromkeys(chain)))
+    result.kept.append(" → ".join(dict.fromkeys(chain)))
 
 
 def _recording(result: Result, record: CallRecord, evidence: Evidence) -> None:
@@ -310,4 +315,4 @@ def _recording(result: Result, record: CallRecord, evidence: Evidence) -> None:
     length = len(channels[0]) / 8000
     said = record["recordings"][0]["seconds"]
     result.within("recording: length told", f"{length:.2f} s", f"{said} s", ok=abs(length - said) < 0.1)
-    result.facts.append(f"recorded {length:.1f} s, both voices")
+    result.kept.append(f"{length:.1f} s recorded, both tones")

@@ -5,23 +5,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from sounds import silence, speech
 
 from demo import audio
 from demo.audio import FRAME, PCMA, PCMU, RATE, find_prompt, tone, tone_seconds
-
-
-def speech(seed: int, seconds: float = 2.0) -> audio.Pcm:
-    """Noise in syllables: an envelope and samples like no other seed's."""
-    random = Random(seed)  # noqa: S311 - the same noise in every run
-    pcm = array("h")
-    while len(pcm) < seconds * RATE:
-        level = random.choice((0, 2000, 6000))
-        pcm.extend(round(random.gauss(0, level)) if level else 0 for _ in range(random.randrange(400, 1600)))
-    return array("h", (max(-32000, min(32000, sample)) for sample in pcm))
-
-
-def silence(seconds: float) -> audio.Pcm:
-    return array("h", bytes(2 * round(seconds * RATE)))
 
 
 def through_line(pcm: audio.Pcm) -> audio.Pcm:

@@ -1,3 +1,4 @@
+import fcntl
 import socket
 from pathlib import Path
 
@@ -56,3 +57,15 @@ def test_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (found,) = problems(tmp_path, [])
     assert found.startswith("no-such-program not found")
     assert "image/enter" in found
+
+
+def test_an_edge_on_the_same_state_is_found(tmp_path: Path) -> None:
+    lock = tmp_path / "spool" / "ship.lock"
+    lock.parent.mkdir()
+    lock.touch()
+    assert problems(tmp_path, []) == []
+    with lock.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        (found,) = problems(tmp_path, [])
+    assert f"an edge runs on {tmp_path}" in found
+    assert "FMC_STATE" in found
