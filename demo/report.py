@@ -45,7 +45,7 @@ def table(results: Sequence[Result]) -> Table:
         made.add_column(heading)
     for result in results:
         verdict = Text("ok", "green") if result.ok else Text("FAILED", "bold red")
-        seen = (Text(", ".join(words) or "—", "dim") for words in (result.arrived, result.heard, result.kept))
+        seen = (Text(", ".join(words) or "—") for words in (result.arrived, result.heard, result.kept))
         made.add_row(verdict, result.scenario.title, *seen)
     return made
 

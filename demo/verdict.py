@@ -213,7 +213,7 @@ def _sound(result: Result, far: Far, sides: _Sides, evidence: Evidence) -> None:
             f"{who}: hears its own {own} Hz", "no", f"{own_seconds:.2f} s", ok=own_seconds <= MOST_ECHO
         )
         _notice(result, who, find_prompt(pcm, evidence.notice), expected=notice)
-    result.heard.append(f"each the other's tone ({heard[0]:.1f} s, {heard[1]:.1f} s)")
+    result.heard.append(f"tones {heard[0]:.1f} s, {heard[1]:.1f} s")
 
 
 def _notice(result: Result, who: str, match: Match, *, expected: bool) -> None:
@@ -222,7 +222,7 @@ def _notice(result: Result, who: str, match: Match, *, expected: bool) -> None:
     ok = match.heard if expected else match.share < 0.1
     result.within(f"{who}: hears the notice", wanted, seen, ok=ok)
     if expected and match.heard:
-        result.heard.append(f"{who} the notice")
+        result.heard.append(f"{who}: notice")
 
 
 def _find_record(scenario: Scenario, records: list[CallRecord]) -> CallRecord | None:
@@ -253,7 +253,7 @@ def _call_record(result: Result, evidence: Evidence) -> None:
     if record is None:
         result.equal("call record", "there", "missing")
         return
-    result.kept.append(f"{record['status']} ({record['sip_status']})")
+    result.kept.append(f"{record['status']} {record['sip_status']}")
     for name, wanted, seen in _fields(expected, record, answered=result.scenario.answered):
         result.equal(f"record: {name}", wanted, seen)
     if expected.trail:
@@ -315,4 +315,4 @@ def _recording(result: Result, record: CallRecord, evidence: Evidence) -> None:
     length = len(channels[0]) / 8000
     said = record["recordings"][0]["seconds"]
     result.within("recording: length told", f"{length:.2f} s", f"{said} s", ok=abs(length - said) < 0.1)
-    result.kept.append(f"{length:.1f} s recorded, both tones")
+    result.kept.append(f"{length:.1f} s recorded")
