@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import lmdb
@@ -104,6 +105,7 @@ class Agent:
         self._revision: int | None = None
         # What an agent before this one wrote may never have been loaded: ask once in any case.
         self._to_reload = set(RELOADS)
+        self._reload_at = 0.0
         self._said = ""
 
     def run(self, stop: threading.Event) -> None:
@@ -119,8 +121,8 @@ class Agent:
                 metrics.sync_failures.inc()
                 self._say(f"{type(error).__name__}: {error}")
                 wait = RETRY_SECONDS
-            if self._to_reload and not self._reload():
-                wait = RETRY_SECONDS
+            if self._to_reload and time.monotonic() >= self._reload_at:
+                self._reload()
             stop.wait(wait)
         self._engine.dispose()
 
@@ -133,20 +135,21 @@ class Agent:
         metrics.snapshot_revision.set(self._revision)
         self._log.info("snapshot_written", revision=self._revision, changed=sorted(changed))
 
-    def _reload(self) -> bool:
-        """Tell Kamailio what to load; True when nothing is left to tell."""
+    def _reload(self) -> None:
+        """Tell Kamailio what to load; what it did not do is asked for again later."""
         for file in sorted(self._to_reload):
             try:
                 rpc.call(self._settings.kamailio_rpc, RELOADS[file])
             except rpc.UnreachableError:
                 # It is not running, and loads the files when it starts.
-                return False
+                self._reload_at = time.monotonic() + RETRY_SECONDS
+                return
             except rpc.RefusedError as error:
                 self._log.warning("reload_refused", file=file, why=str(error))
-                return False
+                self._reload_at = time.monotonic() + RETRY_SECONDS
+                return
             self._to_reload.discard(file)
             self._log.info("reloaded", file=file)
-        return True
 
     def _say(self, what: str) -> None:
         """Log a hindrance when it is new, not in each round."""
