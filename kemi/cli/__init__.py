@@ -59,7 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _line(error: typer.TyperException) -> str:
-    """An error in its own words; one about the usage also says where the usage stands."""
+    """An error in its own words; one about the usage in one line, with where the usage stands."""
     where = getattr(error, "ctx", None)
     message = error.format_message()
-    return message if where is None or "\n" in message else f"{message} See '{where.command_path} --help'."
+    # A command that only holds others, named alone, gives its help as its complaint.
+    if where is None or message.startswith("Usage:"):
+        return message
+    return f"{' '.join(message.split())} See '{where.command_path} --help'."
