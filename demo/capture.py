@@ -65,7 +65,7 @@ class Capture:
             )
         try:
             self.mark()
-        except CaptureError:
+        except BaseException:  # also when we are asked to end meanwhile
             self._stop()
             raise
         return self

@@ -11,6 +11,9 @@ from pathlib import Path
 STOP_SECONDS = 10.0
 """How long a process may take to end itself after SIGTERM."""
 
+AGAIN_SECONDS = 2.0
+"""How long after a SIGTERM it is sent again."""
+
 
 @dataclass
 class Process:
@@ -85,15 +88,19 @@ def stop_all(processes: Sequence[Process], seconds: float = STOP_SECONDS) -> lis
     What they started and left behind in their session is killed with them.
     """
     started = [process for process in processes if process.pid is not None]
-    for process in started:
-        if process.alive:
-            os.kill(process.pid or 0, signal.SIGTERM)
     deadline = time.monotonic() + seconds
-    killed = [p.name for p in started if p.wait(max(0.0, deadline - time.monotonic())) is None]
+    left = started
+    while (left := [process for process in left if process.alive]) and time.monotonic() < deadline:
+        for process in left:
+            # Asked again, because a process that is just starting may lose a signal (Asterisk does).
+            os.kill(process.pid or 0, signal.SIGTERM)
+        again = min(deadline, time.monotonic() + AGAIN_SECONDS)
+        for process in left:
+            process.wait(max(0.0, again - time.monotonic()))
     for process in started:
         try:
             os.killpg(process.pid or 0, signal.SIGKILL)
         except ProcessLookupError:
             continue  # nothing of its session is left: the normal case
         process.wait(STOP_SECONDS)
-    return killed
+    return [process.name for process in left]
