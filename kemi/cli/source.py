@@ -46,6 +46,9 @@ def database() -> Iterator["Engine"]:
     except SQLAlchemyError as error:
         first = str(error).partition("\n")[0]
         refuse(f"the database {engine.url.render_as_string()} does not answer ({first}): check FMC_DATABASE")
+    except OSError as error:
+        where = error.filename or "the database"
+        refuse(f"{where}: {error.strerror}: check the rights, FMC_STATE and FMC_DATABASE")
     finally:
         engine.dispose()
 

@@ -165,16 +165,23 @@ class SnapshotDirectory:
         return self._tenant.get(name)
 
     def subscriber(self, tenant: str, extension: str) -> Subscriber | None:
-        found = self._get(f"x{tenant}\0{extension}".encode())
+        found = self._find(f"x{tenant}\0{extension}")
         return None if found is None else _subscriber(found)
 
     def subscriber_by_msisdn(self, msisdn: str) -> Subscriber | None:
-        found = self._get(b"m" + msisdn.encode())
+        found = self._find("m" + msisdn)
         return None if found is None else _subscriber(found)
 
     def did(self, number: str) -> Did | None:
-        found = self._get(b"d" + number.encode())
+        found = self._find("d" + number)
         return None if found is None else _did(found)
+
+    def _find(self, key: str) -> bytes | None:
+        try:
+            return self._get(key.encode())
+        except (lmdb.BadValsizeError, UnicodeEncodeError):
+            # A text from outside, too long for a key of LMDB (511 bytes) or no text: nobody has that number.
+            return None
 
 
 def _outside_of_a_call(_: bytes) -> bytes | None:

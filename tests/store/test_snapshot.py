@@ -73,7 +73,17 @@ def test_the_snapshot_answers_as_the_directory_in_memory(tmp_path, reader):
             assert found.tenant(name) == memory.tenant(name)
             for extension in ("201", "202", "203", "204", ""):
                 assert found.subscriber(name, extension) == memory.subscriber(name, extension)
-        for number in ("+79990000201", "+79990000203", "+74951234567", "+74957654321", "+1", "", "é\0"):
+        for number in (
+            "+79990000201",
+            "+79990000203",
+            "+74951234567",
+            "+74957654321",
+            "+1",
+            "",
+            "é\0",
+            "\udc80",
+            "9" * 1000,
+        ):
             assert found.subscriber_by_msisdn(number) == memory.subscriber_by_msisdn(number)
             assert found.did(number) == memory.did(number)
         assert [found.trunk_set(name) for name in SETS] == [100, 101, 102]
