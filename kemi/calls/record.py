@@ -41,8 +41,8 @@ class Recording(msgspec.Struct, frozen=True):
 class CallRecord(msgspec.Struct, frozen=True):
     """One physical call (contracts.md, `fmcctl calls list|show`).
 
-    `ended_at` is None while the call goes on; `status` until its outcome is known; `calling`, `called`
-    until a leg's start is known. `duration` and `talk` are seconds. `consent` is None as long as a notice
+    `ended_at` is None while the call goes on; `status` until its outcome is known; `calling` and `called`
+    until the start of a leg is known, and `status` with them. `duration` and `talk` are seconds. `consent` is None as long as a notice
     was due and no media server has said what became of it.
     """
 
@@ -188,9 +188,11 @@ class _View:
         return over
 
     def outcome(self) -> tuple[Status | None, int | None]:
+        if self.start is None:
+            return None, None
         if self.talker:
             return "answered", 200
-        if self.start and self.start.status is not None and self.ingress:
+        if self.start.status is not None and self.ingress:
             return "rejected", self.start.status
         if self.ended_at is None:
             return None, None
