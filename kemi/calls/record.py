@@ -42,8 +42,8 @@ class CallRecord(msgspec.Struct, frozen=True):
     """One physical call (contracts.md, `fmcctl calls list|show`).
 
     `ended_at` is None while the call goes on; `status` until its outcome is known; `calling` and `called`
-    until the start of a leg is known, and `status` with them. `duration` and `talk` are seconds. `consent` is None as long as a notice
-    was due and no media server has said what became of it.
+    until the start of a leg is known, and `status` with them. `duration` and `talk` are seconds. `consent`
+    is None as long as a notice was due and no media server has said what became of it.
     """
 
     id: str
