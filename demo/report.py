@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from demo.verdict import Result
+from demo.result import Result
 
 
 def write_json(path: Path, results: Sequence[Result], seconds: float) -> None:

@@ -12,9 +12,10 @@ from demo.audio import read_wav
 from demo.capture import Capture, Wire
 from demo.operators import Operators
 from demo.processes import Process, stop_all
+from demo.result import CallRecord, Result
 from demo.scenarios import Scenario
 from demo.stand import Stand, address_of, environment_of
-from demo.verdict import CallRecord, Evidence, Result, complete, judge
+from demo.verdict import Evidence, complete, judge
 from kemi.media import prompts
 from kemi.settings import Settings
 

@@ -1,61 +1,21 @@
 """Judges a call by what arrived: at the far side, at the caller, in the record and in the recording."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from demo.audio import Match, Pcm, find_prompt, read_wav, tone_seconds
 from demo.capture import Seen, Wire
 from demo.operators import tone_of
+from demo.result import CallRecord, Result
 from demo.scenarios import Far, Record, Scenario
 from demo.sip import Address
-
-CallRecord = Mapping[str, Any]
-"""One entry of `fmcctl calls list -F json`."""
 
 LEAST_TONE = 1.0
 """Seconds for which a tone must be there: a conversation lasts 2.5 s and more."""
 MOST_ECHO = 0.5
 """Seconds for which a party may seem to hear itself: a word of the notice may meet its frequency."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at."""
-
-    name: str
-    expected: str
-    seen: str
-    ok: bool
-
-
-@dataclass
-class Result:
-    """What happened to a call. The lists say in words what arrived, was heard and was kept."""
-
-    scenario: Scenario
-    checks: list[Check] = field(default_factory=list)
-    arrived: list[str] = field(default_factory=list)
-    heard: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-    record: CallRecord | None = None
-
-    @property
-    def ok(self) -> bool:
-        return all(check.ok for check in self.checks)
-
-    @property
-    def failures(self) -> list[Check]:
-        return [check for check in self.checks if not check.ok]
-
-    def equal(self, name: str, expected: object, seen: object) -> None:
-        """Check that two values are the same."""
-        self.checks.append(Check(name, str(expected), str(seen), expected == seen))
-
-    def within(self, name: str, expected: str, seen: str, *, ok: bool) -> None:
-        """Check a measure."""
-        self.checks.append(Check(name, expected, seen, ok))
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import pytest
 
 from demo.operators import Operators
 from demo.provision import provision
+from demo.result import Result
 from demo.run import run
 from demo.scenarios import SCENARIOS, Scenario
 from demo.stand import Stand
-from demo.verdict import Result
 from kemi import settings
 
 pytestmark = pytest.mark.system

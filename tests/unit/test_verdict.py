@@ -16,8 +16,9 @@ from demo.audio import PCMA, RATE, Pcm, tone
 from demo.capture import Wire
 from demo.operators import WHOLESALE, tone_of
 from demo.pcap import Packet
+from demo.result import Result
 from demo.scenarios import SCENARIOS, Scenario
-from demo.verdict import Evidence, Result, complete, judge
+from demo.verdict import Evidence, complete, judge
 
 EDGE = ("127.0.0.1", 5060)
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
