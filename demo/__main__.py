@@ -91,8 +91,11 @@ def demo(console: Console, configured: settings.Settings) -> int:
     report.tell(console, results)
     failed = sum(not result.ok for result in results)
     if failed:
-        logs = shorten(configured.state / "log")
-        console.print(f"\n[bold red]{failed} of {len(results)} calls went wrong[/]; the parts' logs: {logs}/")
+        logs, operators = shorten(configured.state / "log"), shorten(directory)
+        console.print(
+            f"\n[bold red]{failed} of {len(results)} calls went wrong[/]; "
+            f"logs of the edge: {logs}/, of operators and callers: {operators}/"
+        )
     else:
         console.print(f"\n[bold green]All {len(results)} calls went as they should[/], in {seconds:.0f} s.")
     console.print(where_to_look(configured.state))

@@ -203,7 +203,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         title="an unknown address calls",
         caller=Caller(
             address=("127.0.66.6", 5060), number=SIM_201, writes="79990000201", called="+79161234561",
-            patience=3.0,
+            talk=0.0, patience=1.0,
         ),
         final=None,
         far=None,
