@@ -91,10 +91,10 @@ def demo(console: Console, configured: settings.Settings) -> int:
     report.tell(console, results)
     failed = sum(not result.ok for result in results)
     if failed:
-        logs, operators = shorten(configured.state / "log"), shorten(directory)
+        logs, callers = shorten(configured.state / "log"), shorten(directory)
         console.print(
             f"\n[bold red]{failed} of {len(results)} calls went wrong[/]; "
-            f"logs of the edge: {logs}/, of operators and callers: {operators}/"
+            f"logs of the edge: {logs}/, of operators and callers: {callers}/"
         )
     else:
         console.print(f"\n[bold green]All {len(results)} calls went as they should[/], in {seconds:.0f} s.")
