@@ -1,5 +1,4 @@
 # Everything runs in the image (docs/decisions/0001): a fresh Debian needs git, make and root.
-# On a host whose Debian is too old for something, nothing of it is used.
 .DEFAULT_GOAL := help
 .PHONY: help image demo up down status test check format bench lock clean
 SHELL := /bin/bash
@@ -17,7 +16,11 @@ demo: image ## a whole edge, simulated operators, real calls: what happened to e
 	@$(alone) python -m demo
 
 up: image ## the same edge, kept running on this machine's loopback
-	@$(enter) --detach var/log/up.log python -m demo up
+	@mkdir -p var/log
+	@setsid $(enter) python -m demo up >var/log/up.log 2>&1 </dev/null & $(enter) python -m demo wait
+
+status: image ## what `make up` started, and how it is
+	@$(enter) python -m demo status
 
 down: image ## end what `make up` started
 	@$(enter) python -m demo down

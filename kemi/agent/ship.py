@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from kemi import logs, metrics, settings
+from kemi.agent.telling import Telling
 from kemi.calls import aside, store
 from kemi.calls.events import Event, Media
 from kemi.calls.inbox import Inbox, Waiting
@@ -95,6 +96,7 @@ class Ship:
         self._engine = engine
         self._log = log
         self._inbox = Inbox(configured.spool, configured.media_spool)
+        self._telling = Telling(log)
         self._aside = configured.state / "set-aside"
         self._next_check = 0.0
         self._trouble = ""
@@ -118,6 +120,7 @@ class Ship:
     def round(self) -> bool:
         """Ship what waits; tells whether there is likely more."""
         waiting = self._inbox.read(BATCH)
+        self._telling.tell(waiting)
         self._say_unreadable()
         readable = [one for one in waiting if one.event]
         if readable:
@@ -127,6 +130,7 @@ class Ship:
                 self._set_aside(one, one.why)
         if waiting:
             self._inbox.forget(waiting)
+            self._telling.forget(waiting)
         metrics.spool_depth.set(self._inbox.depth())
         self._check()
         return len(waiting) >= BATCH

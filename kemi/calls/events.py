@@ -17,7 +17,7 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
     """A leg was decided on. `source` is the ingress trunk or "media"; `egress` the first target's trunk.
 
     `at` is microseconds since the epoch (UTC), here and in every event. `status` is set when the leg was
-    rejected: then no other event of this leg follows.
+    rejected: then no other event of this leg follows. `microseconds` is the time its handler took.
     """
 
     call: str
@@ -39,6 +39,7 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
     status: int | None = None
     identity: Mapping[str, Number] = {}
     degraded: tuple[str, ...] = ()
+    microseconds: int = 0
 
 
 class Answered(msgspec.Struct, frozen=True, tag="answered"):

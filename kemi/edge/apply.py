@@ -18,6 +18,7 @@ PHRASES = {
     480: "Temporarily Unavailable",
     482: "Loop Detected",
     484: "Address Incomplete",
+    486: "Busy Here",
     488: "Not Acceptable Here",
     501: "Not Implemented",
     503: "Service Unavailable",
@@ -48,8 +49,8 @@ def to_media(decision: Decision, call: str) -> int:
 def to_trunk(target: Target, call: str, set_of: Callable[[str], int]) -> int:
     """Leave what RELAY_TRUNK and the branch need: the peer set and the numbers in the trunk's shape."""
     headers = dict(target.headers)
-    caller = headers.pop("From", "")
-    callee = headers.pop("To", "")
+    caller = headers.pop("From")
+    callee = headers.pop("To")
     trunk = target.trunk or ""
     KSR.pv.sets("$ru", target.uri)
     KSR.pv.seti("$avp(set)", set_of(trunk))

@@ -19,7 +19,7 @@ from kemi.edge import apply, callid
 from kemi.edge.request import Reader
 from kemi.edge.spooling import Spool
 from kemi.routing.decide import decide
-from kemi.routing.model import MEDIA, Call, Decision
+from kemi.routing.model import MEDIA, Decision
 
 NOT_DECIDED = -2
 """The return code of an entry point that failed: routes/invite.cfg answers 500."""
@@ -53,38 +53,11 @@ class Worker:
         self.spool = Spool(configured.spool, f"worker-{rank}" if rank >= 1 else "timers")
         self.directory = SnapshotDirectory(configured.snapshot)
         self.reader = Reader()
-        self._decided: dict[tuple[str, str, str], Any] = {}
 
     def keep(self, event: events.Event) -> None:
         """Spool an event."""
         if not self.spool.append(event):
             self.log.error("spool_refused", call=event.call, event=type(event).__name__)
-
-    def tell(self, call: Call, decision: Decision, call_id: str, seconds: float) -> None:
-        """Count a decision and log it: one line for each leg."""
-        key = (decision.action, decision.direction, call.source)
-        counter = self._decided.get(key)
-        if counter is None:
-            counter = self._decided[key] = metrics.decisions.labels(*key)
-        counter.inc()
-        metrics.decision_seconds.observe(seconds)
-        for role, number in (("calling", decision.calling), ("called", decision.called)):
-            if number.kind == "unknown":
-                metrics.numbers_unknown.labels(call.source, role).inc()
-        self.log.info(
-            "decision",
-            call=call_id,
-            source=call.source,
-            direction=decision.direction,
-            action=decision.action,
-            reason=decision.reason,
-            tenant=decision.tenant,
-            calling=decision.calling.value,
-            calling_shape=decision.calling.shape,
-            called=decision.called.value,
-            called_shape=decision.called.shape,
-            microseconds=round(seconds * 1e6),
-        )
 
 
 class Edge:
@@ -132,39 +105,39 @@ class Edge:
         return self._decide(KSR.pv.gete("$avp(source)"), call, media_up=False)
 
     def _decide(self, source: str, call_id: str, *, media_up: bool) -> int:
-        begun = time.perf_counter()
+        begun = time.time_ns()
         worker = self._worker()
         with worker.directory as directory:
             call = worker.reader.read(source, directory, media_up=media_up)
             decision = decide(call, directory, self._settings.listen)
-            # In the spool before anything is sent: what happens from here on has a record.
-            worker.keep(self._started(call, decision, call_id))
             code = _carry_out(decision, call_id, directory)
-        worker.tell(call, decision, call_id, time.perf_counter() - begun)
-        return code
-
-    def _started(self, call: Call, decision: Decision, call_id: str) -> events.Started:
-        return events.Started(
-            call=call_id,
-            leg=KSR.pv.gete("$ci"),
-            at=time.time_ns() // 1000,
-            node=self._settings.node,
-            source=call.source,
-            direction=decision.direction,
-            action=decision.action,
-            reason=decision.reason,
-            calling=decision.calling,
-            called=decision.called,
-            tenant=decision.tenant,
-            subscriber=decision.subscriber,
-            service=decision.service,
-            record=decision.record,
-            announce=decision.announce,
-            egress=decision.targets[0].trunk if decision.targets else None,
-            status=decision.status,
-            identity=decision.identity,
-            degraded=decision.degraded,
+        # Spooled before the route relays: what happens from here on has a record. This one write also
+        # carries what the ship agent counts and logs, off the SIP path (ADR 0006).
+        worker.keep(
+            events.Started(
+                call=call_id,
+                leg=KSR.pv.gete("$ci"),
+                at=begun // 1000,
+                node=self._settings.node,
+                source=source,
+                direction=decision.direction,
+                action=decision.action,
+                reason=decision.reason,
+                calling=decision.calling,
+                called=decision.called,
+                tenant=decision.tenant,
+                subscriber=decision.subscriber,
+                service=decision.service,
+                record=decision.record,
+                announce=decision.announce,
+                egress=decision.targets[0].trunk if decision.targets else None,
+                status=decision.status,
+                identity=decision.identity,
+                degraded=decision.degraded,
+                microseconds=(time.time_ns() - begun) // 1000,
+            )
         )
+        return code
 
     # -- failover ------------------------------------------------------------------------------------
 
@@ -248,4 +221,6 @@ def mod_init() -> Edge:
     # copying, the pages that all workers share.
     gc.collect()
     gc.freeze()
+    # Nothing that a handler makes refers to itself: what a call leaves is freed by counting references.
+    gc.set_threshold(100_000)
     return edge

@@ -115,7 +115,21 @@ def variants(work: Path, workers: int) -> dict[str, Callable[[], Process]]:
         "FMC_DISPATCHER_LIST": str(work / "state/kamailio/dispatcher.list"),
         "FMC_NODE": "bench",
     }
-    native = ["kamailio", "-f", str(HERE / "native/kamailio.cfg"), "-DD", "-E", "-m", "512", "-M", "16"]
+    native = [
+        "kamailio",
+        "-f",
+        str(HERE / "native/kamailio.cfg"),
+        "-DD",
+        "-E",
+        "-x",
+        "tlsf",
+        "-X",
+        "tlsf",
+        "-m",
+        "512",
+        "-M",
+        "16",
+    ]
     native += ["-Y", str(work), "-w", str(work)]
 
     def starting(name: str, command: list[str]) -> Callable[[], Process]:
@@ -131,10 +145,12 @@ def variants(work: Path, workers: int) -> dict[str, Callable[[], Process]]:
 def sipp(work: Path, name: str, *arguments: str) -> Process:
     """A SIPp process; its files go below `work`."""
     command = ["sipp", *arguments, "-i", "127.0.0.1", "-nostdin", "-buff_size", "4194304"]
-    return Process(name, ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", str(work), *command], work / f"{name}.log")
+    return Process(
+        name, ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", str(work), *command], work / f"{name}.log"
+    )
 
 
-class Failed(Exception):
+class BenchError(Exception):
     """The measurement cannot go on; the message says why."""
 
 
@@ -147,14 +163,21 @@ def load(work: Path, target: str, calls: int, rate: int) -> tuple[int, list[floa
         work,
         "caller",
         target,
-        *("-sf", str(HERE / "sipp/caller.xml"), "-inf", str(work / "callers.csv"), "-p", CALLER.rpartition(":")[2]),
+        *(
+            "-sf",
+            str(HERE / "sipp/caller.xml"),
+            "-inf",
+            str(work / "callers.csv"),
+            "-p",
+            CALLER.rpartition(":")[2],
+        ),
         *("-m", str(calls), "-r", str(rate), "-l", str(rate * 5), "-timeout", f"{calls // rate + 30}s"),
         *("-trace_rtt", "-rtt_freq", "1000", "-trace_stat", "-stf", str(stat), "-fd", "1"),
     )
     caller.start()
     if caller.wait(calls / rate + 45) is None:
         stop_all([caller])
-        raise Failed(f"the calls did not end in time; see {caller.log}")
+        raise BenchError(f"the calls did not end in time; see {caller.log}")
     with stat.open() as file:
         last = list(csv.DictReader(file, delimiter=";"))[-1]
     done = int(last["SuccessfulCall(C)"])
@@ -174,9 +197,9 @@ def running(process: Process, ready: Callable[[], bool]) -> Iterator[Process]:
         deadline = time.monotonic() + 15
         while not ready():
             if not process.alive:
-                raise Failed(process.fault())
+                raise BenchError(process.fault())
             if time.monotonic() > deadline:
-                raise Failed(f"{process.name} is not ready after 15 s; see {process.log}")
+                raise BenchError(f"{process.name} is not ready after 15 s; see {process.log}")
             time.sleep(0.05)
         yield process
     finally:
@@ -195,7 +218,7 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def measure(
-    work: Path, calls: int, rate: int, rounds: int, workers: int, console: Console
+    work: Path, calls: int, rate: int, rounds: int, *, workers: int, console: Console
 ) -> dict[str, list[dict[str, float]]]:
     """Run all rounds; give for each variant one row of figures a round."""
     rows: dict[str, list[dict[str, float]]] = {}
@@ -207,7 +230,9 @@ def measure(
             with running(callee, listening("5080")):
                 failed, direct = load(work, MEDIA, calls // 4, rate)
             base = statistics.median(direct)
-            rows.setdefault("direct", []).append({"failed": failed, "p50_us": base, "p99_us": percentile(direct, 0.99)})
+            rows.setdefault("direct", []).append(
+                {"failed": failed, "p50_us": base, "p99_us": percentile(direct, 0.99)}
+            )
             progress.advance(task)
             for name, start in starts.items():
                 shutil.rmtree(work / "state/spool", ignore_errors=True)
@@ -295,8 +320,10 @@ def main(arguments: list[str]) -> int:
     directory(work / "state")
     callers(work / "callers.csv")
     try:
-        rows = measure(work, options.calls, options.rate, options.rounds, options.workers, console)
-    except Failed as error:
+        rows = measure(
+            work, options.calls, options.rate, options.rounds, workers=options.workers, console=console
+        )
+    except BenchError as error:
         console.print(f"[red]bench:[/] {error}")
         return 1
     report = summarise(rows, options.rate)
