@@ -7,9 +7,8 @@ from kemi.directory.formats import split_address
 from kemi.directory.snapshot import MEDIA_SET
 from kemi.routing.model import MEDIA, Trunk
 
-TRUNK_GROUP = 1
-MEDIA_GROUP = 2
-"""Groups of the address list."""
+GROUP = 1
+"""All sources are one group of the address list: one look tells who it is, by the tag."""
 
 SIP_PORT = 5060
 
@@ -22,29 +21,29 @@ def address_list(trunks: Iterable[Trunk], media: Iterable[str]) -> str:
     Kamailio (6.1, modules/permissions/hash.c) tries single addresses from the last line to the first and
     takes the first network that holds an address: so the more exact line of two stands where it is found.
     """
-    lines = [
-        _address_line(TRUNK_GROUP, text, trunk.name) for trunk in trunks for text in trunk.accept_from
-    ] + [_address_line(MEDIA_GROUP, _host_and_port(uri), MEDIA) for uri in media]
+    lines = [_address_line(text, trunk.name) for trunk in trunks for text in trunk.accept_from] + [
+        _address_line(_host_and_port(uri), MEDIA) for uri in media
+    ]
     single = sorted((line for line in lines if line.single), key=lambda line: line.port != 0)
     networks = sorted((line for line in lines if not line.single), key=lambda line: -line.mask)
     return _HEAD + "".join(f"{line}\n" for line in (*single, *networks))
 
 
 class _Line:
-    def __init__(self, group: int, address: str, mask: int, port: int, tag: str) -> None:
+    def __init__(self, address: str, mask: int, port: int, tag: str) -> None:
         self.mask = mask
         self.port = port
         self.single = mask == ip_address(address).max_prefixlen
-        self._text = f"{group} {address} {mask} {port} {tag}"
+        self._text = f"{GROUP} {address} {mask} {port} {tag}"
 
     def __str__(self) -> str:
         return self._text
 
 
-def _address_line(group: int, text: str, tag: str) -> _Line:
+def _address_line(text: str, tag: str) -> _Line:
     host, port, mask = split_address(text)
     network = ip_network(host if mask is None else f"{host}/{mask}")
-    return _Line(group, str(network.network_address), network.prefixlen, port or 0, tag)
+    return _Line(str(network.network_address), network.prefixlen, port or 0, tag)
 
 
 def _host_and_port(uri: str) -> str:

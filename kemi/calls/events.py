@@ -16,6 +16,8 @@ from kemi.routing.model import Action, Direction
 class Started(msgspec.Struct, frozen=True, tag="started"):
     """A leg was decided on. `source` is the ingress trunk or "media"; `egress` the first target's trunk.
 
+    `leg` is an id of ours; `sip_call_id` is what stands on the wire.
+
     `at` is microseconds since the epoch (UTC), here and in every event. `status` is set when the leg was
     rejected: then no other event of this leg follows. `microseconds` is the time its handler took.
     """
@@ -39,6 +41,7 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
     status: int | None = None
     identity: Mapping[str, Number] = {}
     degraded: tuple[str, ...] = ()
+    sip_call_id: str = ""
     microseconds: int = 0
 
 

@@ -18,6 +18,7 @@ SAME = (
     "reason",
     "calling",
     "called",
+    "sip_call_id",
     "tenant",
     "subscriber",
     "service",

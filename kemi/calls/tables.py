@@ -110,6 +110,7 @@ class Leg(Base):
     started_at: Mapped[datetime | None] = mapped_column(Moment)
     node: Mapped[str | None]
     source: Mapped[str | None]
+    sip_call_id: Mapped[str | None]
     direction: Mapped[str | None]
     action: Mapped[str | None]
     reason: Mapped[str | None]

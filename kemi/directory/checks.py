@@ -7,6 +7,7 @@ from kemi.directory.document import Document, Tenant
 from kemi.directory.formats import split_address
 from kemi.directory.nodes import Path, spell
 from kemi.numbering.plan import plan_of
+from kemi.routing.model import MEDIA
 
 Finding: TypeAlias = tuple[Path, str]
 Has: TypeAlias = Callable[[Path], bool]
@@ -17,6 +18,9 @@ _SECTIONS = {"subscriber": "subscribers", "voicemail": "subscribers", "ivr": "iv
 
 def check(document: Document, has: Has = lambda _: False) -> Iterator[Finding]:
     """Give all that is wrong, in no particular order."""
+    if MEDIA in document.trunks:
+        # The source table would take its peers for media servers, and believe them.
+        yield ("trunks", MEDIA), f'"{MEDIA}" stands for the media servers; give the trunk another name'
     yield from _trunk_references(document, has)
     yield from _addresses(document)
     yield from _owners(document)

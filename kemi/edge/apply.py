@@ -1,6 +1,7 @@
 """Carry a Decision out: set what the native routes relay with, or refuse the call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import KSR
 import msgspec
@@ -28,7 +29,7 @@ _encode = msgspec.json.encode
 _decode = msgspec.json.Decoder(list[Target]).decode
 
 
-def _header_lines(headers: dict[str, str]) -> str:
+def _header_lines(headers: Mapping[str, str]) -> str:
     return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
 
 
@@ -37,16 +38,29 @@ def _uri(name_addr: str) -> str:
     return name_addr[name_addr.find("<") + 1 : name_addr.rfind(">")]
 
 
-def to_media(decision: Decision, call: str) -> int:
+class Ids(NamedTuple):
+    """What the dialog keeps of a leg: the call, the leg, and the egress trunk ("" for media)."""
+
+    call: str
+    leg: str
+    egress: str = ""
+
+    @classmethod
+    def read(cls) -> "Ids":
+        """The ids that an earlier route left with this transaction."""
+        return cls(*KSR.pv.gete("$avp(call)").split(" "))
+
+
+def to_media(decision: Decision, ids: Ids) -> int:
     """Leave Request-URI and X-FMC headers for RELAY_MEDIA."""
     target = decision.targets[0]
     KSR.pv.sets("$ru", target.uri)
-    KSR.pv.sets("$avp(call)", f"{call} ")
-    KSR.pv.sets("$avp(headers)", f"X-FMC-Call: {call}\r\n" + _header_lines(dict(target.headers)))
+    KSR.pv.sets("$avp(call)", " ".join(ids))
+    KSR.pv.sets("$avp(headers)", f"X-FMC-Call: {ids.call}\r\n" + _header_lines(target.headers))
     return TO_MEDIA
 
 
-def to_trunk(target: Target, call: str, set_of: Callable[[str], int]) -> int:
+def to_trunk(target: Target, ids: Ids, set_of: Callable[[str], int]) -> int:
     """Leave what RELAY_TRUNK and the branch need: the peer set and the numbers in the trunk's shape."""
     headers = dict(target.headers)
     caller = headers.pop("From")
@@ -54,7 +68,7 @@ def to_trunk(target: Target, call: str, set_of: Callable[[str], int]) -> int:
     trunk = target.trunk or ""
     KSR.pv.sets("$ru", target.uri)
     KSR.pv.seti("$avp(set)", set_of(trunk))
-    KSR.pv.sets("$avp(call)", f"{call} {trunk}")
+    KSR.pv.sets("$avp(call)", f"{ids.call} {ids.leg} {trunk}")
     KSR.pv.sets("$avp(from)", _uri(caller))
     KSR.pv.sets("$avp(to)", _uri(callee))
     KSR.pv.sets("$avp(headers)", _header_lines(headers))

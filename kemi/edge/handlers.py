@@ -16,6 +16,7 @@ from kemi import logs, metrics, settings
 from kemi.calls import events
 from kemi.directory.snapshot import SnapshotDirectory
 from kemi.edge import apply, callid
+from kemi.edge.apply import Ids
 from kemi.edge.request import Reader
 from kemi.edge.spooling import Spool
 from kemi.routing.decide import decide
@@ -95,28 +96,28 @@ class Edge:
     def invite(self, _: Any) -> int:
         """Decide on an initial INVITE."""
         source = KSR.pv.gete("$avp(source)")
-        call = KSR.pv.gete("$hdr(X-FMC-Call)") if source == MEDIA else ""
-        return self._decide(source, call if callid.valid(call) else callid.new(), media_up=True)
+        leg = callid.new()
+        call = KSR.pv.gete("$hdr(X-FMC-Call)") if source == MEDIA else leg
+        return self._decide(source, Ids(call if callid.valid(call) else leg, leg), media_up=True)
 
     @entry
     def media_down(self, _: Any) -> int:
         """Decide again: no media server took the call."""
-        call = KSR.pv.gete("$avp(call)").partition(" ")[0]
-        return self._decide(KSR.pv.gete("$avp(source)"), call, media_up=False)
+        return self._decide(KSR.pv.gete("$avp(source)"), Ids.read(), media_up=False)
 
-    def _decide(self, source: str, call_id: str, *, media_up: bool) -> int:
+    def _decide(self, source: str, ids: Ids, *, media_up: bool) -> int:
         begun = time.time_ns()
         worker = self._worker()
         with worker.directory as directory:
             call = worker.reader.read(source, directory, media_up=media_up)
             decision = decide(call, directory, self._settings.listen)
-            code = _carry_out(decision, call_id, directory)
+            code = _carry_out(decision, ids, directory)
         # Spooled before the route relays: what happens from here on has a record. This one write also
         # carries what the ship agent counts and logs, off the SIP path (ADR 0006).
         worker.keep(
             events.Started(
-                call=call_id,
-                leg=KSR.pv.gete("$ci"),
+                call=ids.call,
+                leg=ids.leg,
                 at=begun // 1000,
                 node=self._settings.node,
                 source=source,
@@ -134,6 +135,7 @@ class Edge:
                 status=decision.status,
                 identity=decision.identity,
                 degraded=decision.degraded,
+                sip_call_id=KSR.pv.gete("$ci"),
                 microseconds=(time.time_ns() - begun) // 1000,
             )
         )
@@ -148,31 +150,30 @@ class Edge:
         if not waiting:
             return apply.REFUSED
         apply.keep_targets(waiting[1:])
-        call = KSR.pv.gete("$avp(call)").partition(" ")[0]
         with self._worker().directory as directory:
-            return apply.to_trunk(waiting[0], call, directory.trunk_set)
+            return apply.to_trunk(waiting[0], Ids.read(), directory.trunk_set)
 
     @entry
     def no_target(self, _: Any) -> int:
         """Answer a call that no trunk can take, before it was relayed anywhere."""
-        call, _, egress = KSR.pv.gete("$avp(call)").partition(" ")
+        ids = Ids.read()
         self._worker().keep(
             events.Failed(
-                call=call,
-                leg=KSR.pv.gete("$ci"),
+                call=ids.call,
+                leg=ids.leg,
                 at=time.time_ns() // 1000,
                 status=503,
-                egress=egress or None,
+                egress=ids.egress or None,
             )
         )
         return apply.refuse(503)
 
-    # -- events of a tracked leg; arguments: [status] Call-ID call egress ------------------------------
+    # -- events of a tracked leg; arguments: [status] call leg egress ------------------------------
 
     @entry
     def answered(self, _: Any, arguments: str) -> int:
         """The leg was answered."""
-        leg, call, egress = arguments.split(" ")
+        call, leg, egress = arguments.split(" ")
         self._worker().keep(
             events.Answered(call=call, leg=leg, at=time.time_ns() // 1000, egress=egress or None)
         )
@@ -181,14 +182,14 @@ class Edge:
     @entry
     def ended(self, _: Any, arguments: str) -> int:
         """The answered leg is over."""
-        leg, call, _egress = arguments.split(" ")
+        call, leg, _egress = arguments.split(" ")
         self._worker().keep(events.Ended(call=call, leg=leg, at=time.time_ns() // 1000))
         return DONE
 
     @entry
     def failed(self, _: Any, arguments: str) -> int:
         """The leg was never answered."""
-        status, leg, call, egress = arguments.split(" ")
+        status, call, leg, egress = arguments.split(" ")
         self._worker().keep(
             events.Failed(
                 call=call,
@@ -201,13 +202,13 @@ class Edge:
         return DONE
 
 
-def _carry_out(decision: Decision, call_id: str, directory: SnapshotDirectory) -> int:
+def _carry_out(decision: Decision, ids: Ids, directory: SnapshotDirectory) -> int:
     if decision.action == "media":
-        return apply.to_media(decision, call_id)
+        return apply.to_media(decision, ids)
     if decision.action == "trunk":
         if len(decision.targets) > 1:
             apply.keep_targets(decision.targets[1:])
-        return apply.to_trunk(decision.targets[0], call_id, directory.trunk_set)
+        return apply.to_trunk(decision.targets[0], ids, directory.trunk_set)
     # A device is reached by its registration; nothing registers here yet.
     return apply.refuse(decision.status or 480)
 

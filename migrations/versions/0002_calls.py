@@ -59,6 +59,7 @@ def upgrade() -> None:
         sa.Column("started_at", MOMENT),
         sa.Column("node", sa.String()),
         sa.Column("source", sa.String()),
+        sa.Column("sip_call_id", sa.String()),
         sa.Column("direction", sa.String()),
         sa.Column("action", sa.String()),
         sa.Column("reason", sa.String()),

@@ -68,7 +68,7 @@ def directory(state: Path) -> None:
     snapshot.write(state / "snapshot", small, subscribers, ())
     lists = state / "kamailio"
     lists.mkdir()
-    (lists / "address.list").write_text("1 127.0.0.1 32 6060 mvno-main\n2 127.0.0.1 32 5080 media\n")
+    (lists / "address.list").write_text("1 127.0.0.1 32 6060 mvno-main\n1 127.0.0.1 32 5080 media\n")
     (lists / "dispatcher.list").write_text(f"1 sip:{MEDIA} 0 0\n100 sip:{CALLER} 0 0\n")
 
 
@@ -311,7 +311,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--calls", type=int, default=10_000, help="calls a round and variant")
     parser.add_argument("--rate", type=int, default=1000, help="calls per second")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=4, help="UDP workers of Kamailio")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="UDP workers of Kamailio, of every variant")
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
     work = REPO / "var/bench"
