@@ -319,17 +319,24 @@ def test_the_callees_refusal_reaches_the_caller(asterisk: Asterisk, status: int,
     assert (event["consent"], event["recording"], event["dial_status"]) == ("not_required", "", dial_status)
 
 
-def test_no_answer_within_the_ring_time_is_480(asterisk: Asterisk) -> None:
-    asterisk.command("dialplan set global RING_SECONDS 1")
+@pytest.mark.parametrize(
+    ("direction", "user", "setting", "usual"),
+    [("inbound", "202", "RING_SUBSCRIBER", 30), ("mobile_originated", CLIENT, "RING_OUTSIDE", 120)],
+)
+def test_no_answer_within_the_ring_time_is_480(
+    asterisk: Asterisk, direction: str, user: str, setting: str, usual: int
+) -> None:
+    assert f"{setting}={usual}" in asterisk.command("dialplan show globals")
+    asterisk.command(f"dialplan set global {setting} 1")
     try:
-        headers = fmc("outbound")
-        caller = asterisk.peer.call(CLIENT, headers)
+        headers = fmc(direction)
+        caller = asterisk.peer.call(user, headers)
         callee = asterisk.peer.receive()
         callee.reply(180)
         caller.wait_response(480)
         callee.wait_request("CANCEL")
     finally:
-        asterisk.command("dialplan set global RING_SECONDS 30")
+        asterisk.command(f"dialplan set global {setting} {usual}")
     assert asterisk.event(headers["X-FMC-Call"])["dial_status"] == "NOANSWER"
 
 
