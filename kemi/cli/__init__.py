@@ -65,4 +65,5 @@ def _line(error: typer.TyperException) -> str:
     # A command that only holds others, named alone, gives its help as its complaint.
     if where is None or message.startswith("Usage:"):
         return message
-    return f"{' '.join(message.split())} See '{where.command_path} --help'."
+    sentence = " ".join(message.split())
+    return f"{sentence if sentence.endswith('.') else f'{sentence}.'} See '{where.command_path} --help'."

@@ -43,8 +43,9 @@ def apply(
 ) -> None:
     """Bring the directory to what FILE says, all of it or nothing.
 
-    Without --prune a file may hold a part of the directory: what it does not name stays as it is. A
-    missing database is made. Nodes follow within a second.
+    Without --prune a file may hold a part of the directory: each trunk, tenant, subscriber or number that it
+    names becomes as the file says, keys left out included; all others stay as they are. A missing
+    database is made. Nodes follow within a second.
     """
     wanted = read_file(file)
     with database() as engine:
@@ -108,14 +109,14 @@ def _lines(made: Plan) -> Iterator[RenderableType]:
 
 def _short(value: Any) -> str:
     """A value of a change as people read it."""
+    if value in (None, "", [], (), {}):
+        return "—"
     match value:
-        case None | [] | {}:
-            return "—"
         case bool():
             return "yes" if value else "no"
         case dict():
             return escape(", ".join(f"{name}: {_short(held)}" for name, held in value.items()))
-        case list():
+        case list() | tuple():
             return escape(", ".join(str(held) for held in value))
         case _:
             return escape(str(value))

@@ -1,7 +1,7 @@
 """Brings the database to what a file says: what differs, and only that, in one transaction.
 
-A file may speak of a part of the edge. What it names is set as it says; what it does not name stays,
-unless `prune` asks to remove it.
+A file may speak of a part of the edge. What it names (a trunk, a tenant's own settings, a subscriber) is set
+as it says, keys left out included; what it does not name stays, unless `prune` asks to remove it.
 """
 
 import time

@@ -227,6 +227,16 @@ def test_apply_shows_what_changes(fmcctl, answer, tmp_path):
     ]
 
 
+def test_apply_shows_what_a_tenant_loses_that_is_named_without_its_settings(fmcctl, tmp_path):
+    fmcctl("apply", "-f", EXAMPLE, "--yes")
+    part = tmp_path / "part.yaml"
+    part.write_text('tenants: {company: {subscribers: {"205": {}}}}')
+    _, out, _ = fmcctl("apply", "-f", part, "--dry-run")
+    recording = "policy: all, announce: inbound, outbound, keep: 180d → policy: none, announce: —, keep: —"
+    assert f"recording: {recording}" in " ".join(out.split())
+    assert "name: ООО «Пример» → —" in out
+
+
 def test_apply_without_a_terminal_wants_yes(fmcctl, tmp_path):
     status, _, err = fmcctl("apply", "-f", EXAMPLE)
     assert status == 2
@@ -265,7 +275,7 @@ def test_export_is_a_file_that_applies_as_no_change(fmcctl, answer, tmp_path):
     ("arguments", "status", "text"),
     [
         (("nonsense",), 2, "No such command 'nonsense'."),
-        (("number", "--trunk", "a", "1"), 2, "See 'fmcctl number --help'."),
+        (("number", "--trunk", "a", "1"), 2, "calling, called. See 'fmcctl number --help'."),
         (("number", "--trunk", "a", "--role", "x", "1"), 2, "'calling', 'called'"),
         (("number", "--trunk", "a", "--role", "called", "1"), 1, "run 'fmcctl apply -f FILE'"),
         (
