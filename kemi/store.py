@@ -59,7 +59,10 @@ def migrate(url: str, revision: str = "head") -> None:
     """Bring the database to a revision of migrations/; makes the directory of a SQLite file."""
     engine = engine_for(url)
     if engine.dialect.name == "sqlite" and engine.url.database:
-        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+        file = Path(engine.url.database)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # Who called whom is not for everybody on this machine; SQLite's other files take these rights over.
+        file.touch(mode=0o640)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).resolve().parent.parent / "migrations"))
     with engine.begin() as connection:

@@ -32,6 +32,9 @@ FIRST_TRUNK_SET = 100
 MAX_READERS = 1024
 """Processes that may read one snapshot at once; the first that opens it decides."""
 
+MODE = 0o660
+"""Rights of its files: the directory holds people's numbers, and readers take a lock in one of them."""
+
 MAP_SIZE = 64 << 20
 """Bytes of the memory map to begin with; the writer doubles it as needed, readers follow."""
 
@@ -204,7 +207,7 @@ def write(path: Path, small: Globals, subscribers: Iterable[Subscriber], dids: I
     records.sort()
 
     path.mkdir(parents=True, exist_ok=True)
-    with lmdb.open(str(path), map_size=MAP_SIZE, max_readers=MAX_READERS) as env:
+    with lmdb.open(str(path), map_size=MAP_SIZE, max_readers=MAX_READERS, mode=MODE) as env:
         # A worker that was killed in the middle of a call must not keep old pages for ever.
         env.reader_check()
         while True:

@@ -34,6 +34,12 @@ def alembic(connection: Connection) -> Config:
     return config
 
 
+def test_the_file_is_not_for_everybody(engine, tmp_path):
+    with engine.begin():
+        modes = {path.name: path.stat().st_mode & 0o007 for path in tmp_path.iterdir()}
+    assert modes == {"fmc.sqlite": 0, "fmc.sqlite-wal": 0, "fmc.sqlite-shm": 0}
+
+
 def test_migrations_make_what_the_models_declare(engine):
     with store.reading(engine) as connection:
         differences = compare_metadata(MigrationContext.configure(connection), store.Base.metadata)

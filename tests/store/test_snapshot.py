@@ -91,6 +91,11 @@ def test_the_snapshot_answers_as_the_directory_in_memory(tmp_path, reader):
             found.trunk_set("none")
 
 
+def test_its_files_are_not_for_everybody(tmp_path):
+    write_example(tmp_path)
+    assert {path.stat().st_mode & 0o117 for path in tmp_path.iterdir()} == {0}
+
+
 def test_a_call_sees_one_state_and_the_next_call_the_new_one(tmp_path, reader):
     write_example(tmp_path)
     directory = reader()
