@@ -130,7 +130,12 @@ class Agent:
         with reading_directory(self._engine) as connection:
             if rows.revision(connection) == self._revision:
                 return
-            self._revision, changed = _write(connection, self._settings)
+            try:
+                self._revision, changed = _write(connection, self._settings)
+            except BaseException:
+                # A list may be in its place already: the next round finds nothing new in it.
+                self._to_reload |= set(RELOADS)
+                raise
         self._to_reload |= changed
         metrics.snapshot_revision.set(self._revision)
         self._log.info("snapshot_written", revision=self._revision, changed=sorted(changed))

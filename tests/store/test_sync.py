@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -212,6 +213,23 @@ def test_the_agent_follows_and_tells_kamailio_only_what_is_new(environ, settings
         assert kamailio.wait_for(3)[2:] == ["permissions.addressReload"]
         with urlopen(f"http://{environ['FMC_METRICS']}/metrics", timeout=5) as answer:
             assert "fmc_snapshot_revision 3.0" in answer.read().decode()
+
+
+def test_lists_written_before_the_snapshot_failed_are_loaded_all_the_same(environ, settings, kamailio):
+    put(settings, load(EXAMPLE))
+    with agent(environ) as process:
+        logged(process, "snapshot_written")
+        kamailio.wait_for(2)
+        shutil.rmtree(settings.snapshot)
+        settings.snapshot.touch()
+        moved = EXAMPLE.read_text().replace(
+            'accept_from: ["127.0.0.1:6061"]', 'accept_from: ["127.0.0.1:6071"]'
+        )
+        put(settings, parse(moved, "f"))
+        assert "FileExistsError" in logged(process, "cannot_sync")["why"]
+        settings.snapshot.unlink()
+        assert logged(process, "snapshot_written")["changed"] == []
+        assert "permissions.addressReload" in kamailio.wait_for(3)[2:]
 
 
 def test_a_reload_that_was_refused_is_asked_for_again(environ, settings, kamailio):
