@@ -1,6 +1,7 @@
 """Structured logs: one JSON object a line on standard error, which is a file, a pipe or the journal.
 
-A line that cannot be taken at once is dropped and counted: a SIP worker never waits for a log.
+A line that cannot be taken at once is dropped: a SIP worker never waits for a log. The next one that can is
+preceded by a line that says how many are missing.
 """
 
 import os
@@ -19,10 +20,10 @@ _LONGEST = select.PIPE_BUF
 
 
 class Sink:
-    """Writes whole lines to a file descriptor without waiting; `dropped` counts those it could not write."""
+    """Writes whole lines to a file descriptor without waiting."""
 
     def __init__(self, descriptor: int) -> None:
-        self.dropped = 0
+        self._dropped = 0
         self._descriptor = descriptor
         kind = os.fstat(descriptor).st_mode
         self._send: Callable[[bytes], object]
@@ -50,11 +51,16 @@ class Sink:
         os.write(self._descriptor, line)
 
     def msg(self, line: bytes) -> None:
-        """Write one line, or count it as dropped."""
+        """Write one line, or drop and count it."""
         try:
+            if self._dropped:
+                self._send(
+                    _encode({"event": "lines_dropped", "lines": self._dropped, "level": "warning"}) + b"\n"
+                )
+                self._dropped = 0
             self._send(line)
         except OSError:
-            self.dropped += 1
+            self._dropped += 1
 
     debug = info = warning = error = critical = msg
 
