@@ -30,7 +30,7 @@ _decode = msgspec.json.Decoder(list[Target]).decode
 
 
 def _header_lines(headers: Mapping[str, str]) -> str:
-    return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return "\r\n".join(map(": ".join, headers.items())) + "\r\n"
 
 
 def _uri(name_addr: str) -> str:
@@ -90,6 +90,7 @@ def kept_targets() -> list[Target]:
 
 
 def refuse(status: int) -> int:
-    """Answer the INVITE's transaction."""
+    """Answer the INVITE's transaction; a leg that is tracked already has its event from this status."""
+    KSR.pv.sets("$dlg_var(status)", str(status))
     KSR.tm.t_reply(status, PHRASES.get(status, "Call Refused"))
     return REFUSED

@@ -6,14 +6,15 @@ import time
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
 
+_VERSION_AND_VARIANT = 0x7 << 76 | 0b10 << 62
+_RANDOM = 0xFFF << 64 | (1 << 62) - 1
+
 
 def new() -> str:
     """Make an id from the clock (milliseconds) and 74 random bits."""
     random = int.from_bytes(os.urandom(10), "big")
-    text = (
-        f"{time.time_ns() // 1_000_000:012x}7{random >> 64 & 0xFFF:03x}"
-        f"{random >> 48 & 0x3FFF | 0x8000:04x}{random & 0xFFFFFFFFFFFF:012x}"
-    )
+    whole = time.time_ns() // 1_000_000 << 80 | random & _RANDOM | _VERSION_AND_VARIANT
+    text = f"{whole:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 

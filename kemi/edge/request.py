@@ -37,12 +37,7 @@ class Reader:
             names = tuple((name, f"$hdr({name})") for name in _wanted(trunk))
             self._names[source] = names
         get = KSR.pv.get
-        headers = {}
-        for name, variable in names:
-            value = get(variable)
-            if value is not None:
-                headers[name] = value
-        return headers
+        return {name: value for name, variable in names if (value := get(variable)) is not None}
 
     def read(self, source: str, directory: Directory, *, media_up: bool) -> Call:
         """Give the INVITE at hand as a value."""

@@ -21,11 +21,16 @@ def recorded(direction: Direction, tenant: Tenant, *people: Subscriber) -> bool:
     A subscriber's policy stands before the tenant's; without one, and for a call to nobody in particular,
     the tenant's holds.
     """
-    policies = [tenant.recording if person.recording is None else person.recording for person in people]
     side = _SIDE.get(direction)
     if side is None and direction != "internal":
         return False
-    return all(policy in ("all", side) for policy in policies or [tenant.recording])
+    if not people:
+        return tenant.recording in ("all", side)
+    for person in people:
+        policy = tenant.recording if person.recording is None else person.recording
+        if policy not in ("all", side):
+            return False
+    return True
 
 
 def announced(direction: Direction, tenant: Tenant) -> bool:

@@ -181,6 +181,10 @@ def load(work: Path, target: str, calls: int, rate: int) -> tuple[int, list[floa
     with stat.open() as file:
         last = list(csv.DictReader(file, delimiter=";"))[-1]
     done = int(last["SuccessfulCall(C)"])
+    if done < calls:
+        kinds = {key: count for key, count in last.items() if key.startswith("Failed") and key.endswith("(C)")}
+        why = ", ".join(f"{key[:-3]} {count}" for key, count in kinds.items() if count != "0")
+        print(f"{calls - done} calls failed: {why}", file=sys.stderr)  # noqa: T201
     delays = [
         float(line.split(";")[1]) * 1000
         for found in work.glob("caller_*_rtt.csv")

@@ -1,10 +1,10 @@
 """Addresses as trunks really write them, and whom they make the caller."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kemi.identity import identify, uri_of, user_of
+from kemi.identity import _user_of_any, identify, uri_of, user_of
 
 ORDER = ("P-Served-User", "P-Asserted-Identity", "From")
 
@@ -127,3 +127,13 @@ def test_any_text_has_a_user(value: str) -> None:
 def test_any_headers_have_an_identity(headers: dict[str, str], order: list[str]) -> None:
     caller = identify(headers, order)
     assert caller.header is None or headers[caller.header]
+
+
+@given(st.text(alphabet='sipteld:<>"@;=%+*#0123456789 \\ab.', max_size=60))
+@example('"<sip:1@a>" <sip:2@b>')
+@example("sip:1@a;x=<sip:2@b>")
+@example("<sip:1@a")
+@example("sip:1@a>")
+@example("a <sip:+7@h;user=phone>;tag=1, <sip:2@h>")
+def test_short_way_and_long_way_read_the_same_user(value):
+    assert user_of(value) == _user_of_any(value)
