@@ -16,14 +16,13 @@ demo: image ## a whole edge, simulated operators, real calls: what happened to e
 	@$(alone) python -m demo
 
 up: image ## the same edge, kept running on this machine's loopback
-	@mkdir -p var/log
-	@setsid $(enter) python -m demo up >var/log/up.log 2>&1 </dev/null & $(enter) python -m demo wait
+	@tools/up
 
 status: image ## what `make up` started, and how it is
 	@$(enter) python -m demo status
 
 down: image ## end what `make up` started
-	@$(enter) python -m demo down
+	@tools/down
 
 test: image ## all tests
 	@$(alone) pytest -q
