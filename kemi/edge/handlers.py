@@ -153,22 +153,7 @@ class Edge:
         with self._worker().directory as directory:
             return apply.to_trunk(waiting[0], Ids.read(), directory.trunk_set)
 
-    @entry
-    def no_target(self, _: Any) -> int:
-        """Answer a call that no trunk can take, before it was relayed anywhere."""
-        ids = Ids.read()
-        self._worker().keep(
-            events.Failed(
-                call=ids.call,
-                leg=ids.leg,
-                at=time.time_ns() // 1000,
-                status=503,
-                egress=ids.egress or None,
-            )
-        )
-        return apply.refuse(503)
-
-    # -- events of a tracked leg; arguments: [status] call leg egress ------------------------------
+    # -- events of a tracked leg; arguments: [reply's status, ours] call leg egress ---------
 
     @entry
     def answered(self, _: Any, arguments: str) -> int:
@@ -189,7 +174,8 @@ class Edge:
     @entry
     def failed(self, _: Any, arguments: str) -> int:
         """The leg was never answered."""
-        status, call, leg, egress = arguments.split(" ")
+        replied, ours, call, leg, egress = arguments.split(" ")
+        status = replied if replied.isdigit() else ours
         self._worker().keep(
             events.Failed(
                 call=call,
