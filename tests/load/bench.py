@@ -1,10 +1,11 @@
 """Measure the edge beside native Kamailio on the same calls: `make bench` (python -m tests.load.bench).
 
 SIPp calls from a mobile trunk's address through Kamailio to a SIPp that answers as a media server. In turn, in
-each round: `native` (a bare dispatcher proxy), `tracked` (the same with dialog and acc) and `edge` (everything
-on: a directory of 100,000 subscribers, decision, spool, metrics, logs; the ship agent off, which is a process
-of its own). CPU is that of all Kamailio processes, from /proc/PID/task/*/schedstat. The added delay is the
-time from INVITE to 180 less the median of the same calls sent without any proxy.
+each round: `native` (a bare dispatcher proxy), `native_stock` (the same started as Debian does, with Kamailio's
+default allocator), `tracked` (dialog and acc too) and `edge` (everything on: a directory of 100,000
+subscribers, decision, spool with what the record, metrics and logs need; the agents, which are processes of
+their own, are off). CPU is that of all Kamailio processes, from /proc/PID/task/*/schedstat. The added delay
+is the time from INVITE to 180 less the median of the same calls sent without any proxy.
 """
 
 import argparse
@@ -115,29 +116,18 @@ def variants(work: Path, workers: int) -> dict[str, Callable[[], Process]]:
         "FMC_DISPATCHER_LIST": str(work / "state/kamailio/dispatcher.list"),
         "FMC_NODE": "bench",
     }
-    native = [
-        "kamailio",
-        "-f",
-        str(HERE / "native/kamailio.cfg"),
-        "-DD",
-        "-E",
-        "-x",
-        "tlsf",
-        "-X",
-        "tlsf",
-        "-m",
-        "512",
-        "-M",
-        "16",
-    ]
-    native += ["-Y", str(work), "-w", str(work)]
+    config = str(HERE / "native/kamailio.cfg")
+    native = ["kamailio", "-f", config, *"-DD -E -m 512 -M 16".split(), "-Y", str(work), "-w", str(work)]
+    # As kamailio/start does.
+    tuned = [*native, *"-x tlsf -X tlsf".split()]
 
     def starting(name: str, command: list[str]) -> Callable[[], Process]:
         return lambda: Process(name, command, work / f"{name}.log", environment)
 
     return {
-        "native": starting("native", native),
-        "tracked": starting("tracked", [*native, "-A", "TRACK"]),
+        "native": starting("native", tuned),
+        "native_stock": starting("native_stock", native),
+        "tracked": starting("tracked", [*tuned, "-A", "TRACK"]),
         "edge": starting("edge", [str(REPO / "kamailio/start")]),
     }
 
@@ -182,7 +172,9 @@ def load(work: Path, target: str, calls: int, rate: int) -> tuple[int, list[floa
         last = list(csv.DictReader(file, delimiter=";"))[-1]
     done = int(last["SuccessfulCall(C)"])
     if done < calls:
-        kinds = {key: count for key, count in last.items() if key.startswith("Failed") and key.endswith("(C)")}
+        kinds = {
+            key: count for key, count in last.items() if key.startswith("Failed") and key.endswith("(C)")
+        }
         why = ", ".join(f"{key[:-3]} {count}" for key, count in kinds.items() if count != "0")
         print(f"{calls - done} calls failed: {why}", file=sys.stderr)  # noqa: T201
     delays = [
@@ -264,20 +256,23 @@ def summarise(rows: dict[str, list[dict[str, float]]], rate: int) -> dict[str, o
     middle = {
         name: {key: statistics.median(row[key] for row in of) for key in of[0]} for name, of in rows.items()
     }
-    pairs = [
-        [native["cpu_us_per_call"], edge["cpu_us_per_call"]]
-        for native, edge in zip(rows["native"], rows["edge"], strict=True)
-    ]
-    tracked = [row["cpu_us_per_call"] for row in rows["tracked"]]
+    edge = [row["cpu_us_per_call"] for row in rows["edge"]]
+
+    def ratio_to(name: str) -> float:
+        paired = zip(rows[name], edge, strict=True)
+        return round(statistics.median(ours / base["cpu_us_per_call"] for base, ours in paired), 3)
+
     return {
         "cpu_us_per_call": {
             name: round(row["cpu_us_per_call"], 1) for name, row in middle.items() if "cpu_us_per_call" in row
         },
-        "ratio": round(statistics.median(edge / native for native, edge in pairs), 3),
-        "ratio_to_tracked": round(
-            statistics.median(edge / base for (_, edge), base in zip(pairs, tracked, strict=True)), 3
-        ),
-        "rounds": [[round(value, 1) for value in pair] for pair in pairs],
+        "ratio": ratio_to("native"),
+        "ratio_to_native_stock": ratio_to("native_stock"),
+        "ratio_to_tracked": ratio_to("tracked"),
+        "rounds": [
+            [round(native["cpu_us_per_call"], 1), round(ours, 1)]
+            for native, ours in zip(rows["native"], edge, strict=True)
+        ],
         "calls_per_second": rate,
         "subscribers": SUBSCRIBERS,
         "failed": int(sum(row["failed"] for of in rows.values() for row in of)),
@@ -315,7 +310,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--calls", type=int, default=10_000, help="calls a round and variant")
     parser.add_argument("--rate", type=int, default=1000, help="calls per second")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="UDP workers of Kamailio, of every variant")
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count(), help="UDP workers of Kamailio, of every variant"
+    )
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
     work = REPO / "var/bench"
