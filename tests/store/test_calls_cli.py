@@ -155,6 +155,19 @@ def test_table_fits_80_columns_in_local_time(fmcctl, monkeypatch):
     assert "09-21 14:14:20" in out
 
 
+def test_calls_of_one_millisecond_keep_to_their_lines(fmcctl, state):
+    twins = [CALL.replace("7000", "7e01"), CALL.replace("7000", "7e02")]
+    engine = store.engine_for(f"sqlite:///{state / 'fmc.sqlite'}")
+    with engine.begin() as connection:
+        calls.update(connection, [event for twin in twins for event in conversation(twin)], [])
+    engine.dispose()
+    _, out, _ = fmcctl("list")
+    _, *lines = out.splitlines()
+    assert len(lines) == 5
+    assert {line.split()[0] for line in lines} > {twin[:18] for twin in twins}
+    assert all(len(line) <= 80 for line in lines)
+
+
 def test_show_takes_what_the_table_shows(fmcctl):
     status, out, _ = fmcctl("show", "01938f6e-0001", "-F", "json")
     assert (status, json.loads(out)["id"]) == (0, MISSED)
