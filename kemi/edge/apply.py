@@ -1,6 +1,6 @@
 """Carry a Decision out: set what the native routes relay with, or refuse the call."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import KSR
@@ -10,6 +10,7 @@ from kemi.routing.model import Decision, Target
 
 TO_MEDIA = 1
 TO_TRUNK = 2
+EMERGENCY = 3
 REFUSED = -1
 """What the entry points return to routes/invite.cfg; 0 would end the script."""
 
@@ -25,12 +26,24 @@ PHRASES = {
     503: "Service Unavailable",
 }
 
+STRAIGHT = 0
+"""In place of a trunk's dispatcher set: send to the target's own URI, whatever probing says of it."""
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One target that is still to be tried, and whether straight."""
+
+    target: Target
+    straight: bool = False
+
+
 _encode = msgspec.json.encode
-_decode = msgspec.json.Decoder(list[Target]).decode
+_decode = msgspec.json.Decoder(list[Attempt]).decode
 
 
 def _header_lines(headers: Mapping[str, str]) -> str:
-    return "\r\n".join(map(": ".join, headers.items())) + "\r\n"
+    # No header, no line: a line that is empty would end the headers.
+    return "\r\n".join(map(": ".join, headers.items())) + "\r\n" if headers else ""
 
 
 def _uri(name_addr: str) -> str:
@@ -60,14 +73,35 @@ def to_media(decision: Decision, ids: Ids) -> int:
     return TO_MEDIA
 
 
-def to_trunk(target: Target, ids: Ids, set_of: Callable[[str], int]) -> int:
-    """Leave what RELAY_TRUNK and the branch need: the peer set and the numbers in the trunk's shape."""
+def to_trunks(decision: Decision, ids: Ids, set_of: Callable[[str], int]) -> int:
+    """Leave the first target for RELAY_TRUNK, and the others with the transaction."""
+    attempts = [Attempt(target) for target in decision.targets]
+    if decision.direction != "emergency":
+        return next_of(attempts, ids, set_of)
+    # Probing may be wrong, and an emergency call has nothing to lose: when no trunk that is up took it, each
+    # is tried once more, straight.
+    attempts += [Attempt(target, straight=True) for target in decision.targets]
+    next_of(attempts, ids, set_of)
+    return EMERGENCY
+
+
+def next_of(attempts: Sequence[Attempt], ids: Ids, set_of: Callable[[str], int]) -> int:
+    """Leave what RELAY_TRUNK and the branch need of the first attempt; keep the others for later.
+
+    They are kept with the transaction, because a later route may run in another worker.
+    """
+    first, rest = attempts[0], attempts[1:]
+    if rest:
+        KSR.pv.sets("$(avp(targets)[*])", _encode(rest).decode())
+    else:
+        KSR.pv.unset("$(avp(targets)[*])")
+    target = first.target
     headers = dict(target.headers)
     caller = headers.pop("From")
     callee = headers.pop("To")
     trunk = target.trunk or ""
     KSR.pv.sets("$ru", target.uri)
-    KSR.pv.seti("$avp(set)", set_of(trunk))
+    KSR.pv.seti("$avp(set)", STRAIGHT if first.straight else set_of(trunk))
     KSR.pv.sets("$avp(call)", f"{ids.call} {ids.leg} {trunk}")
     KSR.pv.sets("$avp(from)", _uri(caller))
     KSR.pv.sets("$avp(to)", _uri(callee))
@@ -75,18 +109,10 @@ def to_trunk(target: Target, ids: Ids, set_of: Callable[[str], int]) -> int:
     return TO_TRUNK
 
 
-def keep_targets(targets: tuple[Target, ...] | list[Target]) -> None:
-    """Keep what is left to try with the transaction: a later route may run in another worker."""
-    if targets:
-        KSR.pv.sets("$(avp(targets)[*])", _encode(targets).decode())
-    else:
-        KSR.pv.unset("$(avp(targets)[*])")
-
-
-def kept_targets() -> list[Target]:
-    """Give back what `keep_targets` kept."""
-    kept = KSR.pv.get("$avp(targets)")
-    return _decode(kept) if kept else []
+def kept() -> list[Attempt]:
+    """Give back what `next_of` kept."""
+    encoded = KSR.pv.get("$avp(targets)")
+    return _decode(encoded) if encoded else []
 
 
 def refuse(status: int) -> int:

@@ -1,7 +1,7 @@
 """The entry points that kamailio/routes/ call by name.
 
-Each returns an int, survives any exception and touches nothing that can wait: one read of the snapshot, one
-write to the spool, one log line that is dropped rather than waited for.
+Each returns an int, survives any exception and touches nothing that can wait: one read of the snapshot and
+one write to the spool. Decisions are counted and logged by the ship agent, from what was spooled.
 """
 
 import functools
@@ -17,7 +17,7 @@ from kemi.calls import events
 from kemi.directory.snapshot import SnapshotDirectory
 from kemi.edge import apply, callid
 from kemi.edge.apply import Ids
-from kemi.edge.request import Reader
+from kemi.edge.request import Reader, text
 from kemi.edge.spooling import Spool
 from kemi.routing.decide import decide
 from kemi.routing.model import MEDIA, Decision
@@ -97,7 +97,7 @@ class Edge:
         """Decide on an initial INVITE."""
         source = KSR.pv.gete("$avp(source)")
         leg = callid.new()
-        call = KSR.pv.gete("$hdr(X-FMC-Call)") if source == MEDIA else leg
+        call = text("$hdr(X-FMC-Call)") or "" if source == MEDIA else leg
         return self._decide(source, Ids(call if callid.valid(call) else leg, leg), media_up=True)
 
     @entry
@@ -135,7 +135,7 @@ class Edge:
                 status=decision.status,
                 identity=decision.identity,
                 degraded=decision.degraded,
-                sip_call_id=KSR.pv.gete("$ci"),
+                sip_call_id=text("$ci") or "",
                 microseconds=(time.time_ns() - begun) // 1000,
             )
         )
@@ -146,12 +146,11 @@ class Edge:
     @entry
     def next_target(self, _: Any) -> int:
         """Prepare the next trunk of the route: this one's peers all failed."""
-        waiting = apply.kept_targets()
-        if not waiting:
+        attempts = apply.kept()
+        if not attempts:
             return apply.REFUSED
-        apply.keep_targets(waiting[1:])
         with self._worker().directory as directory:
-            return apply.to_trunk(waiting[0], Ids.read(), directory.trunk_set)
+            return apply.next_of(attempts, Ids.read(), directory.trunk_set)
 
     # -- events of a tracked leg; arguments: [reply's status, ours] call leg egress ---------
 
@@ -192,9 +191,7 @@ def _carry_out(decision: Decision, ids: Ids, directory: SnapshotDirectory) -> in
     if decision.action == "media":
         return apply.to_media(decision, ids)
     if decision.action == "trunk":
-        if len(decision.targets) > 1:
-            apply.keep_targets(decision.targets[1:])
-        return apply.to_trunk(decision.targets[0], ids, directory.trunk_set)
+        return apply.to_trunks(decision, ids, directory.trunk_set)
     # A device is reached by its registration; nothing registers here yet.
     return apply.refuse(decision.status or 480)
 

@@ -20,6 +20,19 @@ def _wanted(trunk: Trunk | None) -> tuple[str, ...]:
     return tuple(names)
 
 
+def text(variable: str) -> str | None:
+    r"""A pseudo-variable as text; None where the message has none.
+
+    SIP is UTF-8 (RFC 3261 section 25.1), but an old PBX writes its display names in Windows-1251: bytes that
+    are no UTF-8 are carried as \xNN. KSR itself raises for them.
+    """
+    try:
+        value: str | None = KSR.pv.get(variable)
+    except UnicodeDecodeError as error:
+        return error.object.decode("utf-8", "backslashreplace")
+    return value
+
+
 class Reader:
     """Builds Calls; remembers for each trunk which headers matter, until the directory changes."""
 
@@ -36,23 +49,21 @@ class Reader:
             trunk = None if source == MEDIA else directory.trunk(source)
             names = tuple((name, f"$hdr({name})") for name in _wanted(trunk))
             self._names[source] = names
-        get = KSR.pv.get
-        return {name: value for name, variable in names if (value := get(variable)) is not None}
+        return {name: value for name, variable in names if (value := text(variable)) is not None}
 
     def read(self, source: str, directory: Directory, *, media_up: bool) -> Call:
         """Give the INVITE at hand as a value."""
         fmc = None
-        gete = KSR.pv.gete
         if source == MEDIA:
             fmc = Fmc(
-                tenant=gete("$hdr(X-FMC-Tenant)"),
-                direction=gete("$hdr(X-FMC-Direction)"),
-                subscriber=gete("$hdr(X-FMC-Subscriber)") or None,
-                service=gete("$hdr(X-FMC-Service)") or None,
+                tenant=text("$hdr(X-FMC-Tenant)") or "",
+                direction=text("$hdr(X-FMC-Direction)") or "",
+                subscriber=text("$hdr(X-FMC-Subscriber)") or None,
+                service=text("$hdr(X-FMC-Service)") or None,
             )
         return Call(
             source=source,
-            ruri=gete("$ru"),
+            ruri=text("$ru") or "",
             headers=self._headers(source, directory),
             fmc=fmc,
             media_up=media_up,
