@@ -1,0 +1,121 @@
+"""Emergency calls always go out; what a trunk asks of us is never asked of the caller."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import pytest
+from edge import Edge, Leg, Party, connect
+from test_edge import fmc, media_leg
+
+from kemi.calls.events import Answered, Ended, Failed, Started
+
+pytestmark = pytest.mark.system
+
+TRUNKS = range(100, 105)
+
+
+@pytest.fixture(autouse=True)
+def _short(edge: Edge) -> None:
+    edge.timers(silent=300)
+
+
+def out_of_service(edge: Edge, numbers: Sequence[int]) -> None:
+    for number in numbers:
+        edge.rpc("dispatcher.set_state", "i", number, "all")
+
+
+def test_goes_to_the_network_of_the_handset(edge: Edge, at: SimpleNamespace) -> None:
+    caller = Leg.calling(at.mvno, "112")
+    callee = at.mvno.takes_call()
+    assert callee.invite.start == "INVITE sip:112@127.0.5.2:6060 SIP/2.0"
+    assert fmc(callee.invite) == {}
+    connect(caller, callee)
+    caller.hang_up(callee)
+    began, answered, _ = edge.wait_events(caller.call_id, Started, Answered, Ended)
+    assert (began.direction, began.record, began.announce) == ("emergency", False, False)
+    assert answered.egress == "mvno-main"
+    assert at.media.heard() == at.media_2.heard() == []
+
+
+@pytest.mark.parametrize("status", [302, 401, 403, 404, 407, 480, 500, 503])
+def test_no_refusal_of_a_network_ends_it(edge: Edge, at: SimpleNamespace, status: int) -> None:
+    caller = Leg.calling(at.mvno, "112")
+    at.mvno.takes_call().refuse(status)
+    callee = at.landline.takes_call()
+    connect(caller, callee)
+    caller.hang_up(callee)
+    _, answered, _ = edge.wait_events(caller.call_id, Started, Answered, Ended)
+    assert answered.egress == "landline"
+
+
+def test_a_network_that_rings_for_ever_is_left(at: SimpleNamespace, edge: Edge) -> None:
+    edge.timers(silent=300, ringing=300)
+    caller = Leg.calling(at.mvno, "101")
+    callee = at.mvno.takes_call()
+    callee.reply(180)
+    callee.reply(200, to=callee.expect("CANCEL"))
+    callee.refuse(487)
+    connect(caller, at.landline.takes_call())
+
+
+def test_busy_is_an_answer(at: SimpleNamespace) -> None:
+    caller = Leg.calling(at.mvno, "103")
+    at.mvno.takes_call().refuse(486)
+    caller.refused(486)
+    assert at.landline.heard() == []
+
+
+def test_goes_out_when_probing_says_that_all_are_down(edge: Edge, at: SimpleNamespace) -> None:
+    out_of_service(edge, TRUNKS)
+    caller = Leg.calling(at.mvno, "112")
+    connect(caller, at.mvno.takes_call())
+
+
+def test_the_second_network_when_all_are_down_and_the_first_really_is(
+    edge: Edge, at: SimpleNamespace
+) -> None:
+    out_of_service(edge, TRUNKS)
+    caller = Leg.calling(at.mvno, "112")
+    at.mvno.request("INVITE")
+    connect(caller, at.landline.takes_call())
+
+
+def test_networks_that_are_up_come_first(edge: Edge, at: SimpleNamespace) -> None:
+    out_of_service(edge, [100])
+    caller = Leg.calling(at.mvno, "112")
+    at.landline.takes_call().refuse(503)
+    connect(caller, at.wholesale.takes_call())
+
+
+def test_each_network_is_tried_until_none_is_left(edge: Edge, at: SimpleNamespace) -> None:
+    caller = Leg.calling(at.mvno, "112")
+    peers: list[Party] = [at.mvno, at.landline, at.wholesale, at.wholesale_2, at.backup]
+    for party in peers:
+        party.takes_call().refuse(403)
+    # Once more, straight to the first peer of each.
+    for party in (at.mvno, at.landline, at.wholesale, at.backup):
+        party.takes_call().refuse(403)
+    assert caller.response().status in {403, 503}
+    edge.wait_events(caller.call_id, Started, Failed)
+
+
+def test_without_media_servers_too(edge: Edge, at: SimpleNamespace) -> None:
+    out_of_service(edge, [1])
+    caller = Leg.calling(at.mvno, "112")
+    connect(caller, at.mvno.takes_call())
+
+
+@pytest.mark.parametrize("status", [401, 407, 302])
+def test_what_a_trunk_asks_of_us_is_not_asked_of_the_caller(
+    edge: Edge, at: SimpleNamespace, status: int
+) -> None:
+    caller = media_leg(at)
+    asks = [("WWW-Authenticate", 'Digest realm="x", nonce="y"')]
+    for party in (at.wholesale, at.wholesale_2, at.backup):
+        callee = party.takes_call()
+        callee.reply(status, *asks)
+        callee.expect("ACK")
+    response = caller.refused(503)
+    assert "www-authenticate" not in response.headers
+    _, failed = edge.wait_events(caller.call_id, Started, Failed)
+    assert failed.status == 503
