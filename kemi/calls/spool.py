@@ -6,6 +6,7 @@ returns: it survives the death of the process. The agent's `sync` carries it to 
 """
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -65,7 +66,13 @@ class Writer:
     def __init__(self, directory: Path, name: str) -> None:
         path = directory / name
         path.mkdir(parents=True, exist_ok=True)
-        self._env = _open(path)
+        try:
+            self._env = _open(path)
+        except (lmdb.InvalidError, lmdb.CorruptedError):
+            # What a power cut left. Calls go on in a new one; the reader tells of the old one.
+            path.rename(path.with_name(f"{name}.damaged-{time.time_ns()}"))
+            path.mkdir()
+            self._env = _open(path)
         self._disk = _Disk(self._env, path)
 
     def append(self, payload: bytes) -> None:

@@ -200,3 +200,12 @@ def test_reader_killed_under_one_process_id_again_and_again_does_no_harm(tmp_pat
         )
         assert (ended.returncode, ended.stdout, ended.stderr) == (9, b"1\n", b"")
     assert len(reader.read(1)) == 1
+
+
+def test_a_damaged_spool_is_put_aside_and_told_of(tmp_path, reader):
+    write(tmp_path, "worker-1", [b"a"])
+    (tmp_path / "worker-1" / "data.mdb").write_bytes(b"\0" * 8192)
+    write(tmp_path, "worker-1", [b"b"])
+    assert [payload for _, _, payload in reader.read(9)] == [b"b"]
+    (damaged,) = reader.unreadable
+    assert damaged.startswith("worker-1.damaged-")
