@@ -469,9 +469,13 @@ class Edge:
         """Return when the one worker has dealt with all that was sent before."""
         assert self._answers(WAIT), self.process.tail()
 
+    def everything(self) -> list[events.Event]:
+        """All that is spooled."""
+        return [events.decode(payload) for _, _, payload in self._spool.read(100_000)]
+
     def events(self, sip_call_id: str) -> list[events.Event]:
         """What is spooled of the leg that has this Call-ID on the wire."""
-        waiting = [events.decode(payload) for _, _, payload in self._spool.read(100_000)]
+        waiting = self.everything()
         started = (one for one in waiting if isinstance(one, events.Started))
         legs = {one.leg for one in started if one.sip_call_id == sip_call_id}
         return sorted((one for one in waiting if one.leg in legs), key=lambda one: one.at)
