@@ -70,10 +70,12 @@ def _ports(ports: Iterable[Port]) -> Iterator[str]:
         if is_free(port):
             continue
         holder = _holder(port)
+        # A process in another process namespace, like the host's own, is not to be seen from the image.
+        which = f"by {holder}: stop that process" if holder else "by a process that 'ss -lnp' names: stop it"
         mend = f"or set {port.setting}" if port.setting else "it cannot be moved"
         yield (
             f"{port.protocol} port {port.address[1]} on {port.address[0]}, which {port.part} needs, "
-            f"is taken{f' by {holder}' if holder else ''}: stop that process ({mend})"
+            f"is taken {which} ({mend})"
         )
 
 
