@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 HOME = "Europe/Moscow"
 """The time zone for people where TZ names none."""
 
-TIME_OF_ID = 13
-"""Characters of a UUIDv7 that hold its milliseconds: calls of different milliseconds differ in them."""
+SHOWN_OF_ID = 18
+"""Characters of a UUIDv7 that hold its milliseconds and 12 random bits: nearly always one call has them."""
 
 SHORT = {
     "mobile_originated": "MO",
@@ -63,7 +63,7 @@ def listing(calls: Sequence[CallRecord]) -> "Table":
             for call in calls
         ],
     )
-    # Ids of calls in the same millisecond are longer: one space between columns keeps each to its line.
+    # One space between columns, or a line would not fit.
     made.collapse_padding = True
     return made
 
@@ -113,7 +113,7 @@ def _telling(ids: Iterable[str]) -> int:
     """Characters that tell all these ids apart."""
     distinct = set(ids)
     longest = max(map(len, distinct), default=0)
-    for length in range(TIME_OF_ID, longest):
+    for length in range(SHOWN_OF_ID, longest):
         if len({each[:length] for each in distinct}) == len(distinct):
             return length
     return longest

@@ -146,16 +146,16 @@ def test_table_fits_80_columns_in_local_time(fmcctl, monkeypatch):
     assert header.split() == ["id", "started", "way", "from", "to", "status", "talk"]
     assert all(len(line) <= 80 for line in out.splitlines())
     assert [line.split() for line in lines] == [
-        ["01938f6f-0000", "09-21", "17:14:20", "MO", "+79990000201", "+79161234567", "open"],
-        ["01938f6e-0001", "09-21", "17:13:25", "in", "+79161234567", "202", "missed"],
-        ["01938f6e-0000", "09-21", "17:13:20", "MO", "+79990000201", "+79161234567", "answered", "1:03"],
+        ["01938f6f-0000-7000", "09-21", "17:14:20", "MO", "+79990000201", "+79161234567", "open"],
+        ["01938f6e-0001-7000", "09-21", "17:13:25", "in", "+79161234567", "202", "missed"],
+        ["01938f6e-0000-7000", "09-21", "17:13:20", "MO", "+79990000201", "+79161234567", "answered", "1:03"],
     ]
     monkeypatch.setenv("TZ", "UTC")
     _, out, _ = fmcctl("list", "--limit", "1")
     assert "09-21 14:14:20" in out
 
 
-def test_calls_of_one_millisecond_keep_to_their_lines(fmcctl, state):
+def test_calls_of_one_millisecond_are_told_apart(fmcctl, state):
     twins = [CALL.replace("7000", "7e01"), CALL.replace("7000", "7e02")]
     engine = store.engine_for(f"sqlite:///{state / 'fmc.sqlite'}")
     with engine.begin() as connection:
