@@ -52,13 +52,18 @@ class Worker:
         self.log = logs.get("edge").bind(node=configured.node)
         # The timer processes have negative ranks, seldom write, and share one spool.
         self.spool = Spool(configured.spool, f"worker-{rank}" if rank >= 1 else "timers")
-        self.directory = SnapshotDirectory(configured.snapshot)
         self.reader = Reader()
+        self._snapshot = configured.snapshot
+
+    @functools.cached_property
+    def directory(self) -> SnapshotDirectory:
+        """The snapshot, opened when it is first asked: an event can be kept without one."""
+        return SnapshotDirectory(self._snapshot)
 
     def keep(self, event: events.Event) -> None:
         """Spool an event."""
         if not self.spool.append(event):
-            self.log.error("spool_refused", call=event.call, event=type(event).__name__)
+            self.log.error("spool_refused", call=event.call, kind=type(event).__name__, lost=self.spool.lost)
 
 
 class Edge:
@@ -74,7 +79,8 @@ class Edge:
         self._rank = rank
         if rank >= 1:
             try:
-                self._worker()
+                with self._worker().directory:
+                    pass  # what every call needs is decoded now, not by the first call
             except Exception as error:  # noqa: BLE001  the first call tries again, and says so again
                 self.failed_in("child_init", error)
         return 0

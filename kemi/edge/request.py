@@ -63,7 +63,8 @@ class Reader:
             )
         return Call(
             source=source,
-            ruri=text("$ru") or "",
+            # As it was received: by the time that no media server answers, $ru says what media was sent.
+            ruri=text("$ou") or "",
             headers=self._headers(source, directory),
             fmc=fmc,
             media_up=media_up,

@@ -13,14 +13,18 @@ RETAINED = 10_000
 
 
 class Spool:
-    """Appends events; while the disk is full it keeps them in memory and tries again at the next one."""
+    """Appends events; while the disk is full it keeps them in memory and tries again at the next one.
+
+    `lost` counts those that found no room in memory either.
+    """
 
     def __init__(self, directory: Path, name: str) -> None:
         self._writer = spool.Writer(directory, name)
         self._waiting: deque[bytes] = deque()
+        self.lost = 0
 
     def append(self, event: events.Event) -> bool:
-        """Keep an event; False when the spool refused it and it waits in memory."""
+        """Keep an event; False when the spool refused it: then it waits in memory, or is lost."""
         payload = events.encode(event)
         if not self._waiting:
             try:
@@ -33,13 +37,16 @@ class Spool:
 
     def _again(self, payload: bytes) -> bool:
         waiting = self._waiting
-        if len(waiting) < RETAINED:
-            waiting.append(payload)
         try:
             while waiting:
                 self._writer.append(waiting[0])
                 waiting.popleft()
+            self._writer.append(payload)
         except (lmdb.Error, OSError):
+            if len(waiting) < RETAINED:
+                waiting.append(payload)
+            else:
+                self.lost += 1
             return False
         finally:
             metrics.spool_retained.set(len(waiting))

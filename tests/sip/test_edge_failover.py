@@ -255,6 +255,20 @@ def test_a_trunk_that_wants_no_breakout(edge: Edge, at: SimpleNamespace) -> None
         assert failed.status == 503
 
 
+def test_the_called_number_is_still_known_when_media_is_down(edge: Edge, at: SimpleNamespace) -> None:
+    """What media was sent (an extension) is not what was called (a SIM's number)."""
+    stranger = "<sip:+79161234567@pstn.example>"
+    caller = Leg.calling(at.mvno, "+79990000201", caller=stranger)
+    callee = at.mvno.takes_call()
+    assert callee.invite.start == "INVITE sip:79990000201@127.0.5.2:6060 SIP/2.0"
+    connect(caller, callee)
+    caller.hang_up(callee)
+    first, again, _, _ = edge.wait_events(caller.call_id, Started, Started, Answered, Ended)
+    assert first.called == again.called
+    caller = Leg.calling(at.wholesale, "+79990000201", caller=stranger)
+    caller.refused(503)
+
+
 def test_failover_leaves_no_complaint(edge: Edge) -> None:
     """But that one network cannot be reached."""
     assert [line for line in edge.complaints() if "192.0.2.1" not in line and "send failed" not in line] == []
