@@ -117,9 +117,10 @@ def variants(work: Path, workers: int) -> dict[str, Callable[[], Process]]:
         "FMC_NODE": "bench",
     }
     config = str(HERE / "native/kamailio.cfg")
-    native = ["kamailio", "-f", config, *"-DD -E -m 512 -M 16".split(), "-Y", str(work), "-w", str(work)]
+    native = ["kamailio", "-f", config, "-DD", "-E", "-m", "512", "-M", "16"]
+    native += ["-Y", str(work), "-w", str(work)]
     # As kamailio/start does.
-    tuned = [*native, *"-x tlsf -X tlsf".split()]
+    tuned = [*native, "-x", "tlsf", "-X", "tlsf"]
 
     def starting(name: str, command: list[str]) -> Callable[[], Process]:
         return lambda: Process(name, command, work / f"{name}.log", environment)
