@@ -71,7 +71,11 @@ CASES = {
         '"hunter2!"',
         "credentials_env: must name an environment variable",
     ),
-    "trunk named as the media servers": ("  legacy-landline:", "  media:", '"media" stands for the media servers'),
+    "trunk named as the media servers": (
+        "  legacy-landline:",
+        "  media:",
+        '"media" stands for the media servers',
+    ),
     "text for a number": (
         "channels: 300",
         "channels: many",
