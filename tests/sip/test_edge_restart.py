@@ -1,0 +1,194 @@
+"""Kamailio killed in the middle of calls, started again on the same state, and a directory that changes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from edge import DIRECTORY, MVNO, WAIT, Edge, Leg, Party, connect, first_call
+from test_edge import media_leg
+
+from demo.processes import Process, stop_all
+from demo.stand import environment_of
+from kemi.calls.events import Answered, Ended, Failed, Started
+from kemi.settings import CHECKOUT
+
+pytestmark = pytest.mark.system
+
+CALLS = 20
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Edge]:
+    """An edge of two workers for one test, to be killed and started again."""
+    edge = Edge(tmp_path / "state", workers=2)
+    edge.start()
+    yield edge
+    edge.stop()
+    edge.close()
+
+
+@pytest.fixture
+def parties(sockets: SimpleNamespace) -> SimpleNamespace:
+    for party in vars(sockets).values():
+        party.forget()
+    return sockets
+
+
+def answered_calls(edge: Edge, at: SimpleNamespace) -> list[tuple[Leg, Leg]]:
+    pairs = []
+    for _ in range(CALLS):
+        caller = media_leg(at)
+        callee = at.wholesale.takes_call()
+        connect(caller, callee)
+        pairs.append((caller, callee))
+    for caller, _ in pairs:
+        edge.wait_events(caller.call_id, Started, Answered)
+    return pairs
+
+
+def test_all_of_it_is_killed(own: Edge, parties: SimpleNamespace) -> None:
+    at = parties
+    pairs = answered_calls(own, at)
+    own.kill()
+    for caller, _ in pairs:
+        own.wait_events(caller.call_id, Started, Answered)
+
+    own.start()
+    # Conversations that were going on can be ended from both sides, and from a stranger's they cannot.
+    for number, (caller, callee) in enumerate(pairs):
+        first, second = (caller, callee) if number % 2 else (callee, caller)
+        bye, done = first.hang_up(second)
+        assert len(bye.headers["via"]) == 2
+        assert done.status == 200
+    caller, callee = pairs[0]
+    caller.party = at.stranger
+    caller.send("BYE")
+    # A call of now, into the same spool.
+    caller = media_leg(at)
+    callee = at.wholesale.takes_call()
+    connect(caller, callee)
+    caller.hang_up(callee)
+    own.wait_events(caller.call_id, Started, Answered, Ended)
+    assert "BYE" not in {line.split(" ")[0] for line in at.wholesale.heard()}
+    assert at.stranger.heard() == []
+
+
+def test_one_worker_is_killed(own: Edge, parties: SimpleNamespace) -> None:
+    """The others cannot go on without it: Kamailio ends, and who supervises it starts it again."""
+    pairs = answered_calls(own, parties)
+    os.kill(own.worker(), signal.SIGKILL)
+    assert own.process.wait(WAIT) is not None
+    for caller, _ in pairs:
+        own.wait_events(caller.call_id, Started, Answered)
+    own.start()
+    caller = media_leg(parties)
+    callee = parties.wholesale.takes_call()
+    connect(caller, callee)
+    callee.hang_up(caller)
+    own.wait_events(caller.call_id, Started, Answered, Ended)
+
+
+def test_what_left_the_edge_has_a_record(own: Edge, parties: SimpleNamespace) -> None:
+    """Killed while calls come in: every INVITE that reached the far side was spooled before."""
+    for _ in range(60):
+        media_leg(parties)
+    seen = {parties.wholesale.request("INVITE").call_id for _ in range(10)}
+    own.kill()
+    parties.wholesale.pull()
+    seen |= {message.call_id for message in parties.wholesale.backlog if message.method == "INVITE"}
+    started = {event.sip_call_id for event in own.everything() if isinstance(event, Started)}
+    assert seen <= started
+    own.start()
+
+
+def test_kamailio_ends_when_asked(own: Edge, parties: SimpleNamespace) -> None:
+    caller = media_leg(parties)
+    connect(caller, parties.wholesale.takes_call())
+    own.wait_events(caller.call_id, Started, Answered)
+    own.stop()
+    assert own.process.status == 0
+    own.wait_events(caller.call_id, Started, Answered)
+
+
+NEW_SUBSCRIBER = """      "203": {name: Новый, msisdn: "+79990000203"}
+"""
+NEW_TRUNK = """  second-mvno:
+    kind: mvno
+    peers: ["sip:127.0.5.7:6060"]
+    accept_from: ["127.0.5.7:6060"]
+    ingress: {calling: [e164_bare], called: [extension, national_trunk]}
+"""
+
+
+@pytest.fixture
+def agent(own: Edge) -> Iterator[Process]:
+    """The sync agent of this edge."""
+    variables = environment_of(own.settings) | {"FMC_METRICS": "127.0.5.1:9464"}
+    log = own.settings.state / "sync.log"
+    process = Process("sync", (sys.executable, "-m", "kemi.agent", "sync"), log, variables)
+    process.start()
+    yield process
+    assert stop_all([process]) == []
+
+
+def wait_applied(process: Process, revision: int) -> None:
+    """Wait until the agent has written a revision and Kamailio has loaded both lists since."""
+    wanted = ['"file":"address.list"', '"file":"dispatcher.list"']
+    deadline = time.monotonic() + WAIT
+    while True:
+        _, _, since = process.tail(1000).partition(f'"revision":{revision}')
+        if all(text in since for text in wanted):
+            return
+        assert process.alive, process.fault()
+        assert time.monotonic() < deadline, process.tail()
+        time.sleep(0.02)
+
+
+def fmcctl_apply(edge: Edge, document: str) -> None:
+    file = edge.settings.state / "changed.yaml"
+    file.write_text(document)
+    subprocess.run(
+        [sys.executable, "-m", "kemi.cli", "apply", "-f", str(file), "--yes"],
+        check=True,
+        cwd=CHECKOUT,
+        env=os.environ | environment_of(edge.settings),
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def test_a_changed_directory_is_used_by_running_workers(
+    own: Edge, parties: SimpleNamespace, agent: Process
+) -> None:
+    at = parties
+    new_sim = "<sip:79990000203@ims.example>"
+    caller = Leg.calling(at.mvno, "89161234567", caller=new_sim)
+    caller.refused(403)
+    main = own.process.pid
+
+    changed = DIRECTORY.replace("trunks:\n", "trunks:\n" + NEW_TRUNK, 1)
+    fmcctl_apply(own, changed.replace("    subscribers:\n", "    subscribers:\n" + NEW_SUBSCRIBER, 1))
+    wait_applied(agent, 2)
+
+    # A new subscriber, then a new trunk.
+    caller = Leg.calling(at.mvno, "89161234567", caller=new_sim)
+    callee = first_call(at.media, at.media_2)
+    assert callee.invite.header("X-FMC-Subscriber") == "203"
+    connect(caller, callee)
+    caller.hang_up(callee)
+    second = Party(("127.0.5.7", MVNO[1]))
+    caller = Leg.calling(second, "201", caller=new_sim)
+    callee = first_call(at.media, at.media_2)
+    callee.reply(100)
+    callee.refuse(486)
+    caller.refused(486)
+    second.close()
+    began, _ = own.wait_events(caller.call_id, Started, Failed)
+    assert (began.source, began.direction) == ("second-mvno", "internal")
+    assert own.process.pid == main
+    assert own.process.alive
