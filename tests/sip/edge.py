@@ -356,9 +356,9 @@ class Leg:
         return bye, self.accepted()
 
 
-def connect(caller: Leg, callee: Leg) -> Message:
+def connect(caller: Leg, callee: Leg, *headers: Header) -> Message:
     """Answer, acknowledge, wait for the ACK; gives the 200 as the caller saw it."""
-    callee.answer()
+    callee.answer(*headers)
     accepted = caller.accepted()
     callee.expect("ACK")
     return accepted

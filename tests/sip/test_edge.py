@@ -14,6 +14,13 @@ pytestmark = pytest.mark.system
 OWN = {"via", "max-forwards", "from", "to", "call-id", "cseq", "contact", "content-type", "content-length"}
 """Headers that a call has whoever sends it."""
 
+ANSWERER = (
+    ("P-Asserted-Identity", "<sip:+79990000201@ims.example>"),
+    ("Remote-Party-ID", "<sip:+79990000201@ims.example>;party=called"),
+    ("X-FMC-Tenant", "other"),
+)
+"""What a called side may say of itself in a reply, and nobody must be told."""
+
 
 def fmc(message: Message) -> dict[str, str]:
     """The X-FMC headers; each may be there once."""
@@ -61,7 +68,7 @@ def test_trunk_to_media(edge: Edge, at: SimpleNamespace) -> None:
     assert {name for name in added(invite) if not name.startswith("x-fmc-")} == {"p-asserted-identity"}
     assert invite.header("From") == caller.invite.header("From")
     assert invite.header("To") == caller.invite.header("To")
-    connect(caller, callee)
+    assert added(connect(caller, callee, *ANSWERER)) == set()
     caller.hang_up(callee)
     began, answered, ended = edge.wait_events(caller.call_id, Started, Answered, Ended)
     assert {began.call, answered.call, ended.call} == {call}
@@ -129,12 +136,14 @@ def test_media_to_trunk_and_the_whole_dialog(edge: Edge, at: SimpleNamespace) ->
     assert invite.headers["p-asserted-identity"] == (f"<sip:+74957654321@{HOST}>",)
     assert added(invite) == {"p-asserted-identity"}
 
-    callee.reply(180)
+    callee.reply(180, *ANSWERER)
     ringing = caller.response(lambda status: status == 180)
+    assert added(ringing) == set()
     inside_to = f"{caller.remote};tag={tag_of(callee.local)}"
     assert (ringing.header("From"), ringing.header("To")) == (caller.local, inside_to)
-    accepted = connect(caller, callee)
+    accepted = connect(caller, callee, *ANSWERER)
     assert (accepted.header("From"), accepted.header("To")) == (caller.local, inside_to)
+    assert added(accepted) == set()
     callee.local = f"{outside_to};tag={tag_of(callee.local)}"
 
     # re-INVITE by the caller, by the callee; then BYE.
@@ -144,9 +153,10 @@ def test_media_to_trunk_and_the_whole_dialog(edge: Edge, at: SimpleNamespace) ->
     again = callee.expect("INVITE")
     assert (again.header("From"), again.header("To")) == (outside_from, callee.local)
     assert added(again) == set()
-    callee.reply(200, to=again, body=SDP)
+    callee.reply(200, *ANSWERER, to=again, body=SDP)
     reply = caller.accepted()
     assert (reply.header("From"), reply.header("To")) == (caller.local, inside_to)
+    assert added(reply) == set()
     callee.expect("ACK")
 
     callee.send("INVITE", ("x-fmc-tenant", "other"), body=SDP)
