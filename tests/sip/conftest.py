@@ -3,32 +3,33 @@
 from collections.abc import Iterator
 from types import SimpleNamespace
 
-import edge as edges
+import party
 import pytest
+from edge import Edge
 
 EVERYBODY = {
-    "mvno": edges.MVNO,
-    "landline": edges.LANDLINE,
-    "wholesale": edges.WHOLESALE,
-    "wholesale_2": edges.WHOLESALE_2,
-    "backup": edges.BACKUP,
-    "media": edges.MEDIA,
-    "media_2": edges.MEDIA_2,
-    "stranger": edges.STRANGER,
+    "mvno": party.MVNO,
+    "landline": party.LANDLINE,
+    "wholesale": party.WHOLESALE,
+    "wholesale_2": party.WHOLESALE_2,
+    "backup": party.BACKUP,
+    "media": party.MEDIA,
+    "media_2": party.MEDIA_2,
+    "stranger": party.STRANGER,
 }
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[edges.Edge]:
-    edge = edges.Edge(tmp_path_factory.mktemp("edge"))
-    edge.start()
-    yield edge
-    edge.stop()
-    edge.close()
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    started = Edge(tmp_path_factory.mktemp("edge"))
+    started.start()
+    yield started
+    started.stop()
+    started.close()
 
 
 @pytest.fixture
-def edge(running: edges.Edge) -> Iterator[edges.Edge]:
+def edge(running: Edge) -> Iterator[Edge]:
     """The edge with all its peers in service and its timers as shipped; a test must not leave it ended."""
     running.timers(silent=5000)
     for number in (1, *range(100, 105)):
@@ -39,16 +40,16 @@ def edge(running: edges.Edge) -> Iterator[edges.Edge]:
 
 @pytest.fixture(scope="module")
 def sockets() -> Iterator[SimpleNamespace]:
-    parties = {name: edges.Party(address) for name, address in EVERYBODY.items()}
+    parties = {name: party.Party(address) for name, address in EVERYBODY.items()}
     yield SimpleNamespace(**parties)
-    for party in parties.values():
-        party.close()
+    for each in parties.values():
+        each.close()
 
 
 @pytest.fixture
-def at(edge: edges.Edge, sockets: SimpleNamespace) -> SimpleNamespace:
+def at(edge: Edge, sockets: SimpleNamespace) -> SimpleNamespace:
     """The parties, nothing waiting for any of them."""
     edge.settled()
-    for party in vars(sockets).values():
-        party.forget()
+    for each in vars(sockets).values():
+        each.forget()
     return sockets

@@ -3,7 +3,8 @@
 from types import SimpleNamespace
 
 import pytest
-from edge import HOST, SDP, Edge, Leg, connect, first_call, tag_of
+from edge import Edge
+from party import HOST, SDP, Leg, connect, first_call, tag_of
 
 from demo.sip import Message
 from kemi.calls.events import Answered, Ended, Failed, Started

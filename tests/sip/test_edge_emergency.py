@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
-from edge import Edge, Leg, Party, connect
+from edge import Edge
+from party import Leg, Party, connect
 from test_edge import fmc, media_leg
 
 from kemi.calls.events import Answered, Ended, Failed, Started

@@ -3,7 +3,8 @@
 from types import SimpleNamespace
 
 import pytest
-from edge import HOST, Edge, Leg, connect, first_call
+from edge import Edge
+from party import HOST, Leg, connect, first_call
 from test_edge import added, fmc, media_leg
 
 from kemi.calls.events import Answered, Ended, Failed, Started

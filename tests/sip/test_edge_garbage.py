@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
-from edge import EDGE, HOST, SDP, Edge, Leg, Party, first_call, request_text
+from edge import Edge
+from party import EDGE, HOST, SDP, Leg, Party, first_call, request_text
 from test_edge import media_leg
 
 from kemi.calls.events import Failed, Started

@@ -10,7 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from edge import DIRECTORY, MVNO, WAIT, Edge, Leg, Party, connect, first_call
+from edge import DIRECTORY, Edge
+from party import MVNO, WAIT, Leg, Party, connect, first_call
 from test_edge import media_leg
 
 from demo.processes import Process, stop_all

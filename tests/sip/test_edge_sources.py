@@ -3,7 +3,8 @@
 from types import SimpleNamespace
 
 import pytest
-from edge import HOST, SDP, STRANGER, Edge, Leg, Party, connect, first_call, request_text
+from edge import Edge
+from party import HOST, SDP, STRANGER, Leg, Party, connect, first_call, request_text
 from test_edge import media_leg
 
 from demo.sip import Message
