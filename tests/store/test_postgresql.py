@@ -1,0 +1,74 @@
+"""The same directory and the same call records on PostgreSQL: what many nodes share."""
+
+import msgspec
+import postgres
+import pytest
+from callevents import CALL, conversation
+from sqlalchemy import text
+from structlog.testing import CapturingLogger
+
+from kemi import metrics, settings, store
+from kemi.agent import ship, sync
+from kemi.calls import spool
+from kemi.calls.events import encode
+from kemi.calls.listing import Wanted, newest
+from kemi.directory import rows, yamlfile
+from kemi.directory.apply import apply
+from kemi.directory.snapshot import SnapshotDirectory
+
+pytestmark = pytest.mark.system
+
+EXAMPLE = settings.CHECKOUT / "examples" / "company.yaml"
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    with postgres.server(tmp_path_factory.mktemp("postgres") / "server") as url:
+        yield url
+
+
+@pytest.fixture
+def node(url, tmp_path):
+    """A node whose database is empty and migrated."""
+    engine = store.engine_for(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    store.migrate(url)
+    metrics.use(tmp_path / "metrics")
+    return settings.load({"FMC_STATE": str(tmp_path), "FMC_DATABASE": url, "FMC_NODE": "edge-1"})
+
+
+@pytest.fixture
+def engine(node):
+    engine = store.engine_for(node.database)
+    yield engine
+    engine.dispose()
+
+
+def test_the_example_applies_once_and_comes_back(node, engine):
+    document = yamlfile.load(EXAMPLE)
+    assert apply(engine, document, who="tester", file="company.yaml").changes
+    assert not apply(engine, document, who="tester", file="company.yaml").changes
+    with store.reading(engine) as connection:
+        assert rows.document(connection) == document
+    sync.sync_once(node)
+    with SnapshotDirectory(node.snapshot) as directory:
+        assert directory.subscriber_by_msisdn("+79990000201").extension == "201"
+
+
+def test_a_call_is_shipped_once_however_often_it_is_read(node, engine):
+    for directory in (node.media_spool, node.recordings, node.spool):
+        directory.mkdir()
+    writer = spool.Writer(node.spool, "worker-1")
+    for event in conversation()[:-1] * 2:
+        writer.append(encode(event))
+    writer.close()
+    agent = ship.Ship(node, engine, CapturingLogger())
+    agent.round()
+    with store.reading(engine) as connection:
+        (made,) = newest(connection, Wanted(), 10)
+    assert (made.id, made.status) == (CALL, "answered")
+    assert msgspec.to_builtins(made.calling)["value"] == "+79990000201"
+    agent._inbox.close()
