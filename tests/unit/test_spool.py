@@ -1,5 +1,6 @@
 """The spool keeps what append() returned for, whatever happens to the process that wrote it."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -209,3 +210,48 @@ def test_a_damaged_spool_is_put_aside_and_told_of(tmp_path, reader):
     assert [payload for _, _, payload in reader.read(9)] == [b"b"]
     (damaged,) = reader.unreadable
     assert damaged.startswith("worker-1.damaged-")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 20 MiB, in the mount namespace of the image: it is gone with it in any case."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", place], check=True)
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def write_until_refused(writer):
+    for kept in range(1_000_000):
+        try:
+            writer.append(b"x" * 500)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            return kept
+    raise AssertionError("the disk took everything")
+
+
+def test_a_full_disk_is_an_error_and_no_end(small_disk):
+    """Not SIGBUS, which is what a map without disk under it would be."""
+    writer = spool.Writer(small_disk, "worker-1")
+    kept = write_until_refused(writer)
+    assert kept > 100
+    # With room again it goes on where it stopped.
+    subprocess.run(["mount", "-o", "remount,size=60m", small_disk], check=True)
+    writer.append(b"last")
+    writer.close()
+    reader = spool.Reader(small_disk)
+    waiting = reader.read(1_000_000)
+    assert (len(waiting), waiting[-1][2]) == (kept + 1, b"last")
+    reader.close()
+
+
+def test_a_spool_on_a_full_disk_can_be_read(small_disk):
+    writer = spool.Writer(small_disk, "worker-1")
+    kept = write_until_refused(writer)
+    writer.close()
+    reader = spool.Reader(small_disk)
+    assert len(reader.read(1_000_000)) == kept, reader.unreadable
+    reader.close()
