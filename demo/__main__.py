@@ -17,6 +17,7 @@ from demo import control, preflight, report
 from demo.capture import CaptureError
 from demo.operators import PEERS, OperatorError, Operators
 from demo.preflight import Port
+from demo.processes import ENDINGS
 from demo.provision import ForeignDirectoryError, provision
 from demo.run import RunError, run
 from demo.scenarios import SCENARIOS
@@ -37,7 +38,6 @@ TROUBLE = (
 )
 """What can keep the demo from being made; each says what is wrong."""
 
-ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 APPEAR_SECONDS = 15.0
 """How long after `make up` the edge may take until it can be asked at all."""
 

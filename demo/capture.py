@@ -20,6 +20,7 @@ from typing import Self
 
 from demo.audio import LAWS, RATE, Pcm
 from demo.pcap import UDP, Packet, read_pcap
+from demo.processes import uninterrupted
 from demo.sip import Address, Message
 
 MARK: Address = ("127.0.0.1", 9)
@@ -44,26 +45,26 @@ class Capture:
     def __enter__(self) -> Self:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.unlink(missing_ok=True)
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [
-                    "dumpcap",
-                    "-q",
-                    "-i",
-                    self._interface,
-                    "-f",
-                    "udp or icmp",
-                    "-F",
-                    "pcap",
-                    "-w",
-                    str(self.path),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C must not end the capture before the calls
-            )
         try:
+            with self._log.open("wb") as log, uninterrupted():
+                self._process = subprocess.Popen(
+                    [
+                        "dumpcap",
+                        "-q",
+                        "-i",
+                        self._interface,
+                        "-f",
+                        "udp or icmp",
+                        "-F",
+                        "pcap",
+                        "-w",
+                        str(self.path),
+                    ],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,  # Ctrl-C must not end the capture before the calls
+                )
             self.mark()
         except BaseException:  # also when we are asked to end meanwhile
             self._stop()

@@ -3,16 +3,44 @@
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that ask us to end."""
 
 STOP_SECONDS = 10.0
 """How long a process may take to end itself after SIGTERM."""
 
 AGAIN_SECONDS = 2.0
 """How long after a SIGTERM it is sent again."""
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put off signals to end until the block is done.
+
+    An exception from a signal handler in the middle of starting a process leaves a process that nobody knows.
+    Signals are not blocked but noted: a mask would be handed down to the process.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # handlers run in the main thread only
+        return
+    came: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in ENDINGS}
+    for number in ENDINGS:
+        signal.signal(number, lambda received, _: came.append(received))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for received in dict.fromkeys(came):
+            signal.raise_signal(received)
 
 
 @dataclass
@@ -28,7 +56,7 @@ class Process:
     def start(self) -> None:
         """Start it in a session of its own, so that Ctrl-C reaches only us and the parts end in order."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, uninterrupted():
             self._running = subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
