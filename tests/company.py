@@ -11,9 +11,10 @@ MVNO = Trunk(
     peers=("sip:127.0.0.1:6060",),
     accept_from=("127.0.0.1:6060",),
     identity=("P-Served-User", "P-Asserted-Identity", "From"),
+    trusted=True,
     calling=("e164_bare", "e164"),
     called=("service", "extension", "e164", "national_trunk", "international_prefix", "local"),
-    egress=Egress(shape="e164_bare", headers={"P-Asserted-Identity": "e164"}),
+    egress=Egress(shape="e164_bare", headers={"P-Asserted-Identity": "e164"}, privacy="pass"),
     on_media_down="breakout",
 )
 LANDLINE = Trunk(

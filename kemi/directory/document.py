@@ -21,21 +21,28 @@ from kemi.directory.formats import (
     Host,
     Hours,
     Https,
+    InternationalPrefix,
     Key,
     Name,
+    Pattern,
     Place,
     Positive,
     Prefix,
     SipAddress,
     SipUri,
     Timezone,
+    TrunkPrefix,
 )
-from kemi.numbering.model import Shape
+from kemi.numbering.model import Role, Shape
 from kemi.routing.model import TrunkKind
 
 Policy: TypeAlias = Literal["all", "inbound", "outbound", "none"]
-IdentityHeader: TypeAlias = Literal["P-Served-User", "P-Asserted-Identity", "From"]
-EgressHeader: TypeAlias = Literal["From", "To", "Request-URI", "P-Asserted-Identity"]
+IdentityHeader: TypeAlias = Literal[
+    "P-Served-User", "P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "From"
+]
+AssertingHeader: TypeAlias = Literal["P-Asserted-Identity", "Remote-Party-ID", "P-Preferred-Identity"]
+DivertingHeader: TypeAlias = Literal["Diversion", "History-Info"]
+EgressHeader: TypeAlias = Literal["From", "To", "Request-URI", AssertingHeader, DivertingHeader]
 EgressShape: TypeAlias = Literal[
     "e164", "e164_bare", "national_trunk", "national", "local", "international_prefix", "international_00"
 ]
@@ -45,19 +52,42 @@ class _Entry(msgspec.Struct, frozen=True):
     """A mapping of the file."""
 
 
+class Rewrite(_Entry, frozen=True):
+    """An oddity of a trunk, put right before any shape is tried; `{word}` stands for what is not literal."""
+
+    name: Name
+    match: Pattern
+    replace: Pattern
+    role: Role | None = None
+
+
 class Ingress(_Entry, frozen=True):
     """The shapes a trunk really sends, in order, apart for calling and for called."""
 
     calling: Annotated[tuple[Shape, ...], Filled("name the shapes this trunk sends")] = ("e164",)
     called: Annotated[tuple[Shape, ...], Filled("name the shapes this trunk sends")] = ("e164",)
+    rewrite: tuple[Rewrite, ...] = ()
 
 
 class Egress(_Entry, frozen=True):
-    """The shape towards a trunk, for every header that `headers` does not name."""
+    """The shape towards a trunk, for every header that `headers` does not name, and what it is told.
+
+    `privacy` None: `pass` where the trunk is trusted, else `drop`.
+    """
 
     shape: EgressShape = "e164"
     headers: Mapping[EgressHeader, EgressShape] = {}
-    privacy: Literal["pass", "drop"] = "drop"
+    privacy: Literal["pass", "drop"] | None = None
+    identity: tuple[AssertingHeader, ...] = ("P-Asserted-Identity",)
+    forwarded: Literal["own", "original"] = "own"
+    diversion: tuple[DivertingHeader, ...] = ("Diversion",)
+
+
+class Prefixes(_Entry, frozen=True):
+    """What is dialled before a number where that differs from the country's plan."""
+
+    trunk: TrunkPrefix | None = None
+    international: tuple[InternationalPrefix, ...] = ()
 
 
 class Limits(_Entry, frozen=True):
@@ -77,21 +107,20 @@ class Register(_Entry, frozen=True):
 
 
 class Trunk(_Entry, frozen=True):
-    """A SIP peer."""
+    """A SIP peer. `identity` () and `trusted` None: as its kind says (kemi.directory.values)."""
 
     kind: TrunkKind
     peers: Annotated[tuple[SipAddress, ...], Filled("name where calls are sent, like sip:192.0.2.1:5060")]
     accept_from: Annotated[tuple[Address, ...], Filled("name the addresses its calls come from")]
-    identity: Annotated[tuple[IdentityHeader, ...], Filled("name the headers that say who calls")] = (
-        "P-Asserted-Identity",
-        "From",
-    )
-    called_from: Literal["Request-URI", "To"] = "Request-URI"
+    identity: tuple[IdentityHeader, ...] = ()
+    trusted: bool | None = None
+    called_from: Literal["Request-URI", "To", "P-Called-Party-ID"] = "Request-URI"
     ingress: Ingress = Ingress()
     egress: Egress = Egress()
     numbers: tuple[E164, ...] = ()
     country: Country = "RU"
     area_code: AreaCode | None = None
+    prefixes: Prefixes | None = None
     on_media_down: Literal["breakout", "reject"] = "reject"
     limits: Limits = Limits()
     register: Register | None = None
@@ -137,6 +166,7 @@ class Subscriber(_Entry, frozen=True):
     voicemail: bool = False
     recording: Policy | None = None
     caller_id: E164 | None = None
+    clir: bool = False
     device: Device | None = None
 
 
@@ -207,6 +237,7 @@ class Tenant(_Entry, frozen=True):
     name: str = ""
     country: Country = "RU"
     area_code: AreaCode | None = None
+    prefixes: Prefixes | None = None
     caller_id: E164 | None = None
     recording: Recording = Recording()
     outbound: Outbound = Outbound()

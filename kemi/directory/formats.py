@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from kemi.numbering.canonicalise import is_e164
 from kemi.numbering.plan import PLANS
+from kemi.numbering.rewrite import complaint_of
 
 
 @dataclass(frozen=True)
@@ -198,5 +199,15 @@ Https: TypeAlias = Annotated[
 Host: TypeAlias = Annotated[
     str,
     _pattern(r"[A-Za-z0-9.-]+(:\d{1,5})?", "is no host name; write it without https://, like portal.example"),
+]
+Pattern: TypeAlias = Annotated[
+    str,
+    Format(complaint_of),
+]
+TrunkPrefix: TypeAlias = Annotated[
+    str, _pattern(r"\d{1,4}", 'is no trunk prefix; write its digits, like "8"')
+]
+InternationalPrefix: TypeAlias = Annotated[
+    str, _pattern(r"\d{1,6}", 'is no international prefix; write its digits, like "810"')
 ]
 Positive: TypeAlias = Annotated[int, Least(1)]

@@ -42,12 +42,14 @@ class TrunkRow(Base):
     peers: Mapped[list[str]] = mapped_column(Json)
     accept_from: Mapped[list[str]] = mapped_column(Json)
     identity: Mapped[list[str]] = mapped_column(Json)
+    trusted: Mapped[bool | None]
     called_from: Mapped[str] = mapped_column(Text)
     ingress: Mapped[dict[str, Any]] = mapped_column(Json)
     egress: Mapped[dict[str, Any]] = mapped_column(Json)
     numbers: Mapped[list[str]] = mapped_column(Json)
     country: Mapped[str] = mapped_column(Text)
     area_code: Mapped[str | None] = mapped_column(Text)
+    prefixes: Mapped[dict[str, Any] | None] = mapped_column(Json)
     on_media_down: Mapped[str] = mapped_column(Text)
     limits: Mapped[dict[str, Any] | None] = mapped_column(Json)
     register: Mapped[dict[str, Any] | None] = mapped_column(Json)
@@ -82,6 +84,7 @@ class TenantRow(Base):
     name: Mapped[str] = mapped_column(Text)
     country: Mapped[str] = mapped_column(Text)
     area_code: Mapped[str | None] = mapped_column(Text)
+    prefixes: Mapped[dict[str, Any] | None] = mapped_column(Json)
     caller_id: Mapped[str | None] = mapped_column(Text)
     recording: Mapped[dict[str, Any]] = mapped_column(Json)
     outbound: Mapped[dict[str, Any]] = mapped_column(Json)
@@ -102,6 +105,7 @@ class SubscriberRow(Base):
     voicemail: Mapped[bool]
     recording: Mapped[str | None] = mapped_column(Text)
     caller_id: Mapped[str | None] = mapped_column(Text)
+    clir: Mapped[bool]
     device: Mapped[dict[str, Any] | None] = mapped_column(Json)
 
 

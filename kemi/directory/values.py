@@ -3,16 +3,32 @@
 from collections.abc import Iterator
 
 from kemi.directory.document import Document
+from kemi.directory.document import Prefixes as PrefixesEntry
 from kemi.directory.document import Subscriber as SubscriberEntry
 from kemi.directory.document import Trunk as TrunkEntry
-from kemi.numbering.model import Shape
+from kemi.numbering.model import Rewrite, Shape
 from kemi.routing.memory import MemoryDirectory
-from kemi.routing.model import Device, Did, Egress, Route, Subscriber, Tenant, Trunk
+from kemi.routing.model import Device, Did, Egress, Prefixes, Route, Subscriber, Tenant, Trunk
 
 
 def trunks(document: Document) -> tuple[Trunk, ...]:
     """All trunks, in the order of the file."""
     return tuple(_trunk(name, entry) for name, entry in document.trunks.items())
+
+
+IDENTITY = {"mvno": ("P-Served-User", "P-Asserted-Identity", "From"), "carrier": ("From",)}
+"""Who says who calls where a trunk does not name the headers: only the mobile network's word is taken."""
+
+
+def _trusted(entry: TrunkEntry) -> bool:
+    # To name a header that asserts a caller is to believe it (RFC 3325 section 6).
+    if entry.trusted is None:
+        return entry.kind == "mvno" or bool(set(entry.identity) - {"From"})
+    return entry.trusted
+
+
+def _prefixes(entry: PrefixesEntry | None) -> Prefixes | None:
+    return None if entry is None else Prefixes(entry.trunk, entry.international)
 
 
 def _trunk(name: str, entry: TrunkEntry) -> Trunk:
@@ -22,14 +38,24 @@ def _trunk(name: str, entry: TrunkEntry) -> Trunk:
         kind=entry.kind,
         peers=entry.peers,
         accept_from=entry.accept_from,
-        identity=entry.identity,
+        identity=entry.identity or IDENTITY[entry.kind],
+        trusted=_trusted(entry),
         called_from=entry.called_from,
         calling=entry.ingress.calling,
         called=entry.ingress.called,
-        egress=Egress(entry.egress.shape, headers, entry.egress.privacy),
+        rewrites=tuple(Rewrite(one.name, one.match, one.replace, one.role) for one in entry.ingress.rewrite),
+        egress=Egress(
+            shape=entry.egress.shape,
+            headers=headers,
+            privacy=entry.egress.privacy or ("pass" if _trusted(entry) else "drop"),
+            identity=entry.egress.identity,
+            forwarded=entry.egress.forwarded,
+            diversion=entry.egress.diversion,
+        ),
         numbers=entry.numbers,
         country=entry.country,
         area_code=entry.area_code,
+        prefixes=_prefixes(entry.prefixes),
         on_media_down=entry.on_media_down,
     )
 
@@ -48,6 +74,7 @@ def tenants(document: Document) -> tuple[Tenant, ...]:
             title=entry.name,
             country=entry.country,
             area_code=entry.area_code,
+            prefixes=_prefixes(entry.prefixes),
             caller_id=entry.caller_id,
             recording=entry.recording.policy,
             announce=entry.recording.announce,
@@ -76,6 +103,7 @@ def _subscriber(tenant: str, extension: str, entry: SubscriberEntry) -> Subscrib
         voicemail=entry.voicemail,
         recording=entry.recording,
         caller_id=entry.caller_id,
+        clir=entry.clir,
         device=Device(entry.device.password_env) if entry.device else None,
     )
 

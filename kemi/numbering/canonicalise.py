@@ -139,7 +139,7 @@ class Reader:
         self.general_emergency = plan.emergency[0]
 
     def read(
-        self, raw: str, role: Role, is_extension: IsExtension | None = None, *, emergency: bool = False
+        self, raw: str, role: Role, is_extension: IsExtension | None = None, *, dialled: bool = False
     ) -> Number:
         """As `canonicalise`, with shapes, plan and area code already known."""
         if len(raw) > LONGEST:
@@ -157,7 +157,7 @@ class Reader:
         # isdigit() also says yes to the digits of other scripts.
         if not text.isascii():
             return _unknown(raw)
-        if emergency and text in self._emergency:
+        if dialled and text in self._emergency:
             return Number(raw, None, "emergency", None, text, (*trail, Step("emergency", text, text)))
         for shape, kind, fit in self._rules:
             value = fit(text, is_extension)
@@ -185,7 +185,7 @@ def canonicalise(  # noqa: PLR0917 (all that reading a number depends on, in the
     area_code: str | None = None,
     is_extension: IsExtension | None = None,
     *,
-    emergency: bool = False,
+    dialled: bool = False,
 ) -> Number:
     """Say what number a text is. Takes any text and never fails.
 
@@ -197,7 +197,7 @@ def canonicalise(  # noqa: PLR0917 (all that reading a number depends on, in the
         plan: completes what the operator or the subscriber left out.
         area_code: completes `local`; without it `local` never fits.
         is_extension: says which digits are extensions; without it `extension` never fits.
-        emergency: look for the plan's emergency numbers first. Only for what a subscriber dialled: the
-            same digits from a public network are part of something else.
+        dialled: a subscriber dialled it: look for the plan's emergency numbers first, take CLIR codes off,
+            and know its short numbers. The same digits from a public network are part of something else.
     """
-    return reader(tuple(shapes), plan, area_code).read(value, role, is_extension, emergency=emergency)
+    return reader(tuple(shapes), plan, area_code).read(value, role, is_extension, dialled=dialled)

@@ -17,7 +17,7 @@ Shape: TypeAlias = Literal[
     "withheld",
     "unknown",
 ]
-Kind: TypeAlias = Literal["e164", "extension", "service", "emergency", "withheld", "unknown"]
+Kind: TypeAlias = Literal["e164", "extension", "service", "emergency", "short", "withheld", "unknown"]
 Role: TypeAlias = Literal["calling", "called"]
 
 
@@ -29,13 +29,27 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     after: str
 
 
+class Rewrite(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
+    """A trunk's own oddity, put right before any shape is tried: `match` to `replace`, in text of `role`.
+
+    `{name}` in `match` stands for one or more characters and in `replace` for what it matched; all else is
+    literal. `match` covers the whole text. `role` None: calling and called numbers. `name` is the rule in
+    the trail.
+    """
+
+    name: str
+    match: str
+    replace: str
+    role: Role | None = None
+
+
 class Number(msgspec.Struct, frozen=True, gc=False):
     """A number as it arrived and as it is understood.
 
     `canonical` is E.164 with plus (ITU-T E.164) and None for every other kind. `value` is what goes on:
-    the canonical form, the digits of an extension, service code or emergency number, and for an unknown
-    number the text exactly as it came. `shape` is None for an emergency number, which is recognised
-    before any shape.
+    the canonical form, the digits of an extension, service code, short or emergency number, and for an
+    unknown number the text exactly as it came. `shape` is None for an emergency number, which is recognised
+    before any shape, and for a short number (a public service of the plan), recognised where none fits.
     """
 
     raw: str

@@ -75,6 +75,8 @@ def leg_of(decision: Decision) -> dict[str, Any]:
         for key in ("trunk", "device"):
             if target[key] is None:
                 del target[key]
+        if not target["masked"]:
+            del target["masked"]
     return leg
 
 

@@ -38,7 +38,7 @@ def from_media(leg: Leg) -> Decision:
         "Request-URI",
         reader(("e164", "extension"), plan, None),
         extensions_of(tenant, leg.directory),
-        emergency=True,
+        dialled=True,
     )
     leg.subscriber = _own_party(leg, tenant, fmc.subscriber)
     if leg.called.kind == "emergency":

@@ -16,7 +16,7 @@ def from_mobile(leg: Leg, trunk: Trunk) -> Decision:
     caller, tenant = _subscriber(leg)
     # What was dialled is read as the tenant dials: its country, its area, its extensions.
     is_extension = None if tenant is None else extensions_of(tenant, leg.directory)
-    read_called(leg, trunk.called_from, reader_of(trunk, "called", tenant), is_extension, emergency=True)
+    read_called(leg, trunk.called_from, reader_of(trunk, "called", tenant), is_extension, dialled=True)
     looped = LOOP_GUARD in leg.call.headers.get("Loop-Guard", "")
     if leg.called.kind == "emergency":
         return to_emergency(leg, looped=looped)

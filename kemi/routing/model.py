@@ -9,7 +9,7 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
-from kemi.numbering.model import Number, Shape
+from kemi.numbering.model import Number, Rewrite, Shape
 
 TrunkKind: TypeAlias = Literal["mvno", "carrier"]
 Action: TypeAlias = Literal["media", "trunk", "device", "reject"]
@@ -28,32 +28,52 @@ MEDIA = "media"
 
 
 class Egress(msgspec.Struct, frozen=True):
-    """How numbers are written on a trunk: `shape` for every header unless `headers` names another."""
+    """How numbers are written on a trunk: `shape` for every header unless `headers` names another.
+
+    `privacy` "pass": the peer is in our trust domain (RFC 3325) and honours Privacy, so that it is told a
+    number that others must not see; "drop": such a number never leaves. `identity` are the headers that
+    assert the caller. `forwarded` says who calls where a call from outside leaves again: the original
+    caller, named with who diverted it in the headers of `diversion`, or a number of our own.
+    """
 
     shape: Shape = "e164"
     headers: Mapping[str, Shape] = {}
     privacy: Literal["pass", "drop"] = "drop"
+    identity: tuple[str, ...] = ("P-Asserted-Identity",)
+    forwarded: Literal["own", "original"] = "own"
+    diversion: tuple[Literal["Diversion", "History-Info"], ...] = ("Diversion",)
+
+
+class Prefixes(msgspec.Struct, frozen=True):
+    """What a trunk or a tenant dials before a number where that differs from its country's plan."""
+
+    trunk: str | None = None
+    international: tuple[str, ...] = ()
 
 
 class Trunk(msgspec.Struct, frozen=True):
     """A SIP peer: the mobile network where the SIMs are (mvno) or a public network (carrier).
 
     `country` and `area_code` complete what this operator shortens; for what a subscriber dials the
-    tenant's come first.
+    tenant's come first. `trusted`: the peer is in our trust domain (RFC 3325), what it asserts is believed.
+    `rewrites` are tried in order before any shape, each at most once.
     """
 
     name: str
     kind: TrunkKind
     peers: tuple[str, ...]
     accept_from: tuple[str, ...]
-    identity: tuple[str, ...] = ("P-Asserted-Identity", "From")
-    called_from: Literal["Request-URI", "To"] = "Request-URI"
+    identity: tuple[str, ...] = ("From",)
+    trusted: bool = False
+    called_from: Literal["Request-URI", "To", "P-Called-Party-ID"] = "Request-URI"
     calling: tuple[Shape, ...] = ("e164",)
     called: tuple[Shape, ...] = ("e164",)
+    rewrites: tuple[Rewrite, ...] = ()
     egress: Egress = Egress()
     numbers: tuple[str, ...] = ()
     country: str = "RU"
     area_code: str | None = None
+    prefixes: Prefixes | None = None
     on_media_down: Literal["breakout", "reject"] = "reject"
 
 
@@ -64,6 +84,7 @@ class Tenant(msgspec.Struct, frozen=True):
     title: str = ""
     country: str = "RU"
     area_code: str | None = None
+    prefixes: Prefixes | None = None
     caller_id: str | None = None
     recording: Literal["all", "inbound", "outbound", "none"] = "none"
     announce: tuple[Literal["inbound", "outbound"], ...] = ()
@@ -77,7 +98,10 @@ class Device(msgspec.Struct, frozen=True):
 
 
 class Subscriber(msgspec.Struct, frozen=True):
-    """A person of a tenant. `recording` None means the tenant's policy."""
+    """A person of a tenant. `recording` None means the tenant's policy.
+
+    `clir`: the number is withheld unless the call asks to show it (ETSI EN 300 089, permanent mode).
+    """
 
     tenant: str
     extension: str
@@ -89,6 +113,7 @@ class Subscriber(msgspec.Struct, frozen=True):
     voicemail: bool = False
     recording: Literal["all", "inbound", "outbound", "none"] | None = None
     caller_id: str | None = None
+    clir: bool = False
     device: Device | None = None
 
 
@@ -142,8 +167,9 @@ class Call(msgspec.Struct, frozen=True):
     """One initial INVITE.
 
     `source` is the trunk whose address it came from, or MEDIA. `headers` holds the identity headers that
-    were present, by their canonical name ("From", "To", "P-Asserted-Identity", "P-Served-User",
-    "Privacy", "Loop-Guard"), each with its whole value. `media_up` is False when no media server answers.
+    were present, by their canonical name (kemi.identity.HEADERS), each with its whole value; a header that
+    came several times has its values joined by ", " (RFC 3261 section 7.3.1). `media_up` is False when no
+    media server answers: then `carried` holds what a trunk would be sent unread (Call-ID, Contact, body).
     """
 
     source: str
@@ -151,18 +177,21 @@ class Call(msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
     fmc: Fmc | None = None
     media_up: bool = True
+    carried: str = ""
 
 
 class Target(msgspec.Struct, frozen=True):
     """One place to try. `uri` is the Request-URI; `headers` maps header names to their whole value.
 
     Exactly one of `trunk` and `device` (an extension) is set, except towards media, where both are None.
+    `masked`: the caller's Contact must not be seen there.
     """
 
     uri: str
     headers: Mapping[str, str] = {}
     trunk: str | None = None
     device: str | None = None
+    masked: bool = False
 
 
 class Why(msgspec.Struct, frozen=True, gc=False):

@@ -36,7 +36,7 @@ def read_number(
     dialled = role == "called" and trunk.kind == "mvno"
     is_extension = extensions_of(tenant, directory) if dialled and tenant is not None else None
     dialler = tenant if dialled else None
-    return reader_of(trunk, role, dialler).read(value, role, is_extension, emergency=dialled)
+    return reader_of(trunk, role, dialler).read(value, role, is_extension, dialled=dialled)
 
 
 def read_calling(leg: Leg, order: Sequence[str], numbers: Reader) -> None:
@@ -67,16 +67,16 @@ def read_called(
     numbers: Reader,
     is_extension: IsExtension | None = None,
     *,
-    emergency: bool = False,
+    dialled: bool = False,
 ) -> None:
-    """Find out who is called, from the Request-URI or from To. `emergency` as in `canonicalise`."""
+    """Find out who is called, from the Request-URI or from To. `dialled` as in `canonicalise`."""
     call = leg.call
-    if emergency and call.ruri[: len(SOS)].lower() == SOS:
+    if dialled and call.ruri[: len(SOS)].lower() == SOS:
         digits = numbers.general_emergency
         leg.called = Number(call.ruri, None, "emergency", None, digits, (Step("sos", call.ruri, digits),))
     else:
         text = user_of(call.ruri if header == "Request-URI" else call.headers.get(header, ""))
-        leg.called = numbers.read(text, "called", is_extension, emergency=emergency)
+        leg.called = numbers.read(text, "called", is_extension, dialled=dialled)
     leg.identity[header] = leg.called
     if header != "Request-URI":
         # Not believed here, but the first thing to look at when a call went astray.

@@ -43,8 +43,8 @@ def asked(monkeypatch):
     ("trunk", "headers"),
     [
         (MVNO, {"P-Served-User", "P-Asserted-Identity", "From", "Privacy", "Loop-Guard"}),
-        (WHOLESALE, {"P-Asserted-Identity", "From", "Privacy"}),
-        (LANDLINE, {"P-Asserted-Identity", "From", "Privacy", "To"}),
+        (WHOLESALE, {"From", "Privacy"}),
+        (LANDLINE, {"From", "Privacy", "To"}),
     ],
 )
 def test_a_trunks_call(asked, trunk, headers):

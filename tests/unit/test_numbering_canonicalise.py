@@ -22,8 +22,8 @@ DIALLED: tuple[Shape, ...] = (
 EXTENSIONS = {"201", "202", "1120"}
 
 
-def called(text: str, *shapes: Shape, area_code: str | None = "495", emergency: bool = False) -> Number:
-    return canonicalise(text, "called", shapes, RU, area_code, EXTENSIONS.__contains__, emergency=emergency)
+def called(text: str, *shapes: Shape, area_code: str | None = "495", dialled: bool = False) -> Number:
+    return canonicalise(text, "called", shapes, RU, area_code, EXTENSIONS.__contains__, dialled=dialled)
 
 
 @pytest.mark.parametrize(
@@ -162,15 +162,15 @@ def test_separators_do_not_make_an_unknown_number_less_verbatim() -> None:
 
 @pytest.mark.parametrize("digits", ["112", "101", "102", "103", "104"])
 def test_an_emergency_number_that_a_subscriber_dialled(digits: str) -> None:
-    assert called(digits, *DIALLED, emergency=True) == Number(
+    assert called(digits, *DIALLED, dialled=True) == Number(
         digits, None, "emergency", None, digits, (Step("emergency", digits, digits),)
     )
 
 
 def test_the_same_digits_from_elsewhere_are_no_emergency() -> None:
     assert called("112", "national", "national_trunk").kind == "unknown"
-    assert called("1120", *DIALLED, emergency=True).kind == "extension"
-    assert called("8112", *DIALLED, emergency=True).kind == "unknown"
+    assert called("1120", *DIALLED, dialled=True).kind == "extension"
+    assert called("8112", *DIALLED, dialled=True).kind == "unknown"
 
 
 @pytest.mark.parametrize("text", ["anonymous", "Anonymous", "unavailable", "UNKNOWN", "restricted", "", "  "])
@@ -185,7 +185,7 @@ def test_a_plan_without_national_rules_reads_international_numbers_only() -> Non
     for shape in ("national", "national_trunk", "local", "international_prefix"):
         assert canonicalise("89161234567", "called", (shape,), INTERNATIONAL, "495").kind == "unknown"
     assert canonicalise("+79161234567", "called", ("e164",), INTERNATIONAL).canonical == "+79161234567"
-    assert canonicalise("112", "called", (), INTERNATIONAL, emergency=True).kind == "emergency"
+    assert canonicalise("112", "called", (), INTERNATIONAL, dialled=True).kind == "emergency"
 
 
 def test_a_text_of_absurd_length_is_not_looked_into() -> None:
@@ -206,8 +206,8 @@ area_codes = st.sampled_from([None, "", "495", "4912", "8", "12345678901"])
 
 @given(texts, st.sampled_from(["calling", "called"]), shape_lists, area_codes, st.booleans())
 @example("\ud800", "called", SHAPES, "495", True)
-def test_any_text_gives_a_number(text, role, shapes, area_code, emergency) -> None:
-    number = canonicalise(text, role, shapes, RU, area_code, EXTENSIONS.__contains__, emergency=emergency)
+def test_any_text_gives_a_number(text, role, shapes, area_code, dialled) -> None:
+    number = canonicalise(text, role, shapes, RU, area_code, EXTENSIONS.__contains__, dialled=dialled)
     assert number.raw == text
     assert (number.canonical is not None) == (number.kind == "e164")
     if number.canonical is not None:
