@@ -33,13 +33,16 @@ class Leg:
     """What is known of a leg. Its parts are filled in as they are found out; `reject` and `accept` end it.
 
     `host` is the edge's address:port for the URIs it writes. `private` is the caller's wish, `identity`
-    what every header said. `tenant` and `subscriber` are the tenant's own party once it is known.
+    what every header said, `calling_header` and `called_header` those that were believed. `tenant` and
+    `subscriber` are the tenant's own party once it is known.
     """
 
     __slots__ = (
         "call",
         "called",
+        "called_header",
         "calling",
+        "calling_header",
         "direction",
         "directory",
         "host",
@@ -59,6 +62,8 @@ class Leg:
         self.called = NOT_READ
         self.private = False
         self.identity: dict[str, Number] = {}
+        self.calling_header: str | None = None
+        self.called_header = ""
         self.direction: Direction = "unknown"
         self.tenant: Tenant | None = None
         self.subscriber: Subscriber | None = None
@@ -120,5 +125,7 @@ class Leg:
             targets=targets,
             steps=self.story.steps(),
             identity=self.identity,
+            calling_header=self.calling_header,
+            called_header=self.called_header,
             degraded=degraded,
         )

@@ -205,7 +205,8 @@ class Decision(msgspec.Struct, frozen=True):
     """What to do with a call. On reject `status` is the SIP code and `targets` is empty.
 
     `subscriber` is the extension of the tenant's own party (the caller of a mobile-originated call, the
-    callee of the others); `identity` holds every header that carried a number; `degraded` says which
+    callee of the others); `identity` holds every header that carried a number, and `calling_header` and
+    `called_header` name those that were believed (None and "" where nothing was); `degraded` says which
     service the call goes without, and why.
     """
 
@@ -223,4 +224,6 @@ class Decision(msgspec.Struct, frozen=True):
     targets: tuple[Target, ...] = ()
     steps: tuple[Why, ...] = ()
     identity: Mapping[str, Number] = {}
+    calling_header: str | None = None
+    called_header: str = ""
     degraded: tuple[str, ...] = ()

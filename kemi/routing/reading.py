@@ -49,6 +49,7 @@ def read_calling(leg: Leg, order: Sequence[str], numbers: Reader) -> None:
             number = seen[text] = numbers.read(text, "calling")
         leg.identity[header] = number
     leg.private = caller.private
+    leg.calling_header = caller.header
     if caller.header is None:
         leg.calling = numbers.read("", "calling")
         leg.story.tell("calling", "No header of {} says who calls.", ", ".join(order))
@@ -78,6 +79,7 @@ def read_called(
         text = user_of(call.ruri if header == "Request-URI" else call.headers.get(header, ""))
         leg.called = numbers.read(text, "called", is_extension, dialled=dialled)
     leg.identity[header] = leg.called
+    leg.called_header = header
     if header != "Request-URI":
         # Not believed here, but the first thing to look at when a call went astray.
         text = user_of(call.ruri)
