@@ -16,7 +16,9 @@ from kemi.routing.model import Action, Direction
 class Started(msgspec.Struct, frozen=True, tag="started"):
     """A leg was decided on. `source` is the ingress trunk or "media"; `egress` the first target's trunk.
 
-    `leg` is an id of ours; `sip_call_id` is what stands on the wire.
+    `leg` is an id of ours; `sip_call_id` is what stands on the wire. `identity` is what each header said,
+    `calling_header` and `called_header` name those that were believed. `written` is what each trunk of the
+    leg is sent: header, or "Request-URI", to whole value.
 
     `at` is microseconds since the epoch (UTC), here and in every event. `status` is set when the leg was
     rejected: then no other event of this leg follows. `microseconds` is the time its handler took.
@@ -40,6 +42,9 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
     egress: str | None = None
     status: int | None = None
     identity: Mapping[str, Number] = {}
+    calling_header: str | None = None
+    called_header: str = ""
+    written: Mapping[str, Mapping[str, str]] = {}
     degraded: tuple[str, ...] = ()
     sip_call_id: str = ""
     microseconds: int = 0

@@ -140,6 +140,11 @@ class Edge:
                 egress=decision.targets[0].trunk if decision.targets else None,
                 status=decision.status,
                 identity=decision.identity,
+                calling_header=decision.calling_header,
+                called_header=decision.called_header,
+                written={
+                    to.trunk: {"Request-URI": to.uri, **to.headers} for to in decision.targets if to.trunk
+                },
                 degraded=decision.degraded,
                 sip_call_id=text("$ci") or "",
                 microseconds=(time.time_ns() - begun) // 1000,
