@@ -43,7 +43,9 @@ class CallRecord(msgspec.Struct, frozen=True):
 
     `ended_at` is None while the call goes on; `status` until its outcome is known; `calling` and `called`
     until the start of a leg is known, and `status` with them. `duration` and `talk` are seconds. `consent`
-    is None as long as a notice was due and no media server has said what became of it.
+    is None as long as a notice was due and no media server has said what became of it. `identity` is what
+    each header of the first leg said; `egress` what the trunk that took the call was sent, or the last one
+    that was tried: header, or "Request-URI", to whole value.
     """
 
     id: str
@@ -65,6 +67,7 @@ class CallRecord(msgspec.Struct, frozen=True):
     degraded: tuple[str, ...]
     recordings: tuple[Recording, ...]
     identity: Mapping[str, Number]
+    egress: Mapping[str, str]
 
 
 def moment(at: int) -> datetime:
@@ -110,6 +113,7 @@ def record(
         degraded=view.degraded(owed(facts, found) if overdue else ()),
         recordings=found,
         identity=start.identity if start else {},
+        egress=view.egress(),
     )
 
 
@@ -218,6 +222,12 @@ class _View:
         if leg.failed and leg.failed.egress:
             return leg.failed.egress
         return leg.started.egress if leg.started else None
+
+    def egress(self) -> Mapping[str, str]:
+        leg, trunk = self._last_far(), self.egress_trunk()
+        if leg is None or leg.started is None or trunk is None:
+            return {}
+        return leg.started.written.get(trunk, {})
 
     def answered_by(self) -> str | None:
         leg = self.talker

@@ -25,6 +25,7 @@ SAME = (
     "record",
     "announce",
     "identity",
+    "written",
     "degraded",
 )
 """Fields of Started that are columns of the same name."""
@@ -60,7 +61,7 @@ def to_leg(row: Row) -> Leg:
             at=microseconds(row["started_at"]),
             egress=row["planned_egress"],
             status=row["refused_status"],
-            **{column: row[column] for column in SAME},
+            **{column: row[column] for column in SAME if row[column] is not None},
         )
     if row["answered_at"]:
         leg.answered = Answered(call, name, microseconds(row["answered_at"]), row["answered_egress"])

@@ -129,6 +129,7 @@ def _claim(connection: Connection, events: Iterable[Event]) -> None:
                     "started_at": moment(first[call]),
                     "degraded": (),
                     "identity": {},
+                    "egress": {},
                     "overdue": False,
                 }
                 for call in sorted(first)

@@ -51,6 +51,8 @@ class Document(TypeDecorator[T]):
 
 NUMBER: Document[Number] = Document(Number)
 NUMBERS: Document[dict[str, Number]] = Document(dict[str, Number])
+HEADERS: Document[dict[str, str]] = Document(dict[str, str])
+WRITTEN: Document[dict[str, dict[str, str]]] = Document(dict[str, dict[str, str]])
 REASONS: Document[tuple[str, ...]] = Document(tuple[str, ...])
 
 
@@ -83,6 +85,7 @@ class Call(Base):
     consent: Mapped[str | None]
     degraded: Mapped[tuple[str, ...]] = mapped_column(REASONS)
     identity: Mapped[dict[str, Number]] = mapped_column(NUMBERS)
+    egress: Mapped[dict[str, str]] = mapped_column(HEADERS)
     check_at: Mapped[datetime | None] = mapped_column(Moment, index=True)
     overdue: Mapped[bool] = mapped_column(default=False)
 
@@ -124,6 +127,7 @@ class Leg(Base):
     planned_egress: Mapped[str | None]
     refused_status: Mapped[int | None]
     identity: Mapped[dict[str, Number] | None] = mapped_column(NUMBERS)
+    written: Mapped[dict[str, dict[str, str]] | None] = mapped_column(WRITTEN)
     degraded: Mapped[tuple[str, ...] | None] = mapped_column(REASONS)
     answered_at: Mapped[datetime | None] = mapped_column(Moment)
     answered_egress: Mapped[str | None]

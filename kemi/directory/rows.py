@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import msgspec
 from sqlalchemy import Connection, Select, Table, func, select
 
-from kemi.directory.document import Document
+from kemi.directory.document import Document, Trunk
 from kemi.directory.tables import (
     DidRow,
     MediaServerRow,
@@ -151,6 +151,14 @@ def document(connection: Connection) -> Document:
     media = [values["uri"] for values in _read(connection, MediaServerRow, "position")]
     whole = {"trunks": trunks, "routes": routes, "media": media, "tenants": tenants}
     return msgspec.convert(whole, Document)
+
+
+def trunk(connection: Connection, name: str) -> Trunk | None:
+    """One trunk; None where there is none of this name."""
+    table = table_of(TrunkRow)
+    columns = (table.c[column] for column in COLUMNS[TrunkRow] if column not in ("name", "position"))
+    found = connection.execute(select(*columns).where(table.c.name == name)).mappings().one_or_none()
+    return None if found is None else msgspec.convert(dict(found), Trunk)
 
 
 def _read(connection: Connection, row: type[Base], *order: str) -> Iterator[dict[str, Any]]:

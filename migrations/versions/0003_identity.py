@@ -1,4 +1,4 @@
-"""Numbers and identity: trust, prefixes that differ from the plan, withheld numbers."""
+"""Numbers and identity: trust, prefixes that differ from the plan, withheld numbers, what left."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,9 +16,14 @@ def upgrade() -> None:
     op.add_column("trunks", sa.Column("prefixes", JSON))
     op.add_column("tenants", sa.Column("prefixes", JSON))
     op.add_column("subscribers", sa.Column("clir", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("legs", sa.Column("written", JSON))
+    # Calls from before are not known to have left with anything.
+    op.add_column("calls", sa.Column("egress", JSON, nullable=False, server_default="{}"))
 
 
 def downgrade() -> None:
+    op.drop_column("calls", "egress")
+    op.drop_column("legs", "written")
     op.drop_column("subscribers", "clir")
     op.drop_column("tenants", "prefixes")
     op.drop_column("trunks", "prefixes")

@@ -3,24 +3,34 @@
 import json
 import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import yaml
-from callevents import CALL, CLIENT, EXTENSION, T0, conversation, failed, started
+from callevents import CALL, CLIENT, EXTENSION, T0, conversation, failed, far, started
 
 from kemi import store
 from kemi.calls import store as calls
 from kemi.calls.record import Recording, microseconds
 from kemi.cli import main
+from kemi.directory.apply import apply
+from kemi.directory.yamlfile import load
 
 MISSED = "01938f6e-0001-7000-8000-000000000002"
+EXAMPLE = Path(store.__file__).parent.parent / "examples" / "company.yaml"
 OPEN = "01938f6f-0000-7000-8000-000000000003"
+LEFT = {
+    "Request-URI": "sip:81049301234567@192.0.2.7",
+    "From": "<sip:84951234567@192.0.2.1>",
+    "To": "<sip:112@192.0.2.7>",
+    "Privacy": "id",
+}
 PATH = f"2026/09/21/{CALL}.wav"
 
 KEYS = [
     *("id", "tenant", "direction", "calling", "called", "answered_by", "ingress_trunk", "egress_trunk"),
     *("started_at", "answered_at", "ended_at", "duration", "talk", "status", "sip_status", "consent"),
-    *("degraded", "recordings", "identity", "deliveries"),
+    *("degraded", "recordings", "identity", "egress", "deliveries"),
 ]
 
 
@@ -42,10 +52,12 @@ def filled(tmp_path_factory):
         started(5, call=MISSED, tenant="other", **inbound),
         failed(9, 487, call=MISSED),
         started(60, call=OPEN),
+        far(60.1, call=OPEN, egress="legacy-landline", written={"legacy-landline": LEFT}),
     ]
     recording = calls.Found(CALL, "edge-1", Recording(PATH, 60.0, 1_920_044))
     with engine.begin() as connection:
         calls.update(connection, events, [recording])
+    apply(engine, load(EXAMPLE), who="tester", file="company.yaml")
     engine.dispose()
     return state
 
@@ -183,6 +195,20 @@ def test_show_tells_people_what_arrived_and_what_it_is(fmcctl):
     _, out, _ = fmcctl("show", CALL)
     assert PATH in out
     assert "1:07, of it talk 1:03" in out
+
+
+def test_show_tells_what_left_and_reads_it_back(fmcctl):
+    _, out, _ = fmcctl("show", OPEN, "-F", "json")
+    assert json.loads(out)["egress"] == LEFT
+    _, out, _ = fmcctl("show", OPEN)
+    _, left = out.split("Sent to legacy-landline")
+    assert [line.split() for line in left.strip().splitlines()] == [
+        ["header", "left", "shape", "is"],
+        ["Request-URI", "sip:81049301234567@192.0.2.7", "international_prefix", "+49301234567"],
+        ["From", "<sip:84951234567@192.0.2.1>", "national_trunk", "+74951234567"],
+        ["To", "<sip:112@192.0.2.7>"],
+        ["Privacy", "id"],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,21 @@ def test_egress_is_the_trunk_that_took_the_call_after_failover():
     assert record_of([*events[:2], failed(3, 503, "far", egress="wholesale")]).egress_trunk == "wholesale"
 
 
+WRITTEN = {
+    "legacy-landline": {"Request-URI": "sip:89161234567@192.0.2.1", "From": "<sip:84951234567@192.0.2.9>"},
+    "wholesale": {"Request-URI": "sip:+79161234567@192.0.2.2", "From": "<sip:+74957654321@192.0.2.9>"},
+}
+
+
+def test_what_left_is_what_the_trunk_that_took_the_call_was_sent():
+    begun = [started(0), far(1, egress="legacy-landline", written=WRITTEN)]
+    assert record_of(begun).egress == WRITTEN["legacy-landline"]
+    assert record_of([*begun, answered(3, "far", egress="wholesale")]).egress == WRITTEN["wholesale"]
+    assert record_of([*begun, failed(3, 503, "far", egress="wholesale")]).egress == WRITTEN["wholesale"]
+    assert record_of([started(0), far(1, written={})]).egress == {}
+    assert record_of([started(0)]).egress == {}
+
+
 def test_open_call():
     ringing = record_of([started(0), far(1)])
     assert seen(ringing, "status", "ended_at", "duration", "talk", "consent") == (None,) * 5
