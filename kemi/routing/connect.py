@@ -7,8 +7,9 @@ from kemi.routing import egress, policy
 from kemi.routing.leg import Leg
 from kemi.routing.model import Decision, Subscriber, Target, Tenant, Trunk
 from kemi.routing.reasons import Accepted
+from kemi.routing.writing import asserted, diverting, number_of
 
-__all__ = ["to_emergency", "to_outside", "to_service", "to_subscriber"]
+__all__ = ["to_emergency", "to_outside", "to_service", "to_short_number", "to_subscriber", "to_trunks"]
 
 BREAKOUT = ("media_down",)
 
@@ -24,7 +25,7 @@ def to_subscriber(
     if trunk is None:
         return leg.reject("no_trunk")
     if not leg.call.media_up:
-        return _around(leg, ingress, reason, [trunk], egress.number_of(person.msisdn))
+        return _around(leg, ingress, reason, [trunk], number_of(person.msisdn))
     return _through(leg, tenant, reason, person.extension, "dial", person, *colleagues)
 
 
@@ -59,6 +60,28 @@ def to_emergency(leg: Leg, *, looped: bool) -> Decision:
     return leg.accept("trunk", "emergency", egress.targets(leg, trunks, leg.called))
 
 
+def to_short_number(leg: Leg, trunk: Trunk) -> Decision:
+    """A public service of the country, like 122: the handset's own network knows where it leads."""
+    leg.story.tell(
+        "short", "{} is a public service: the mobile network it came from leads there.", leg.called.value
+    )
+    return to_trunks(leg, "short_number", [trunk], leg.called)
+
+
+def to_trunks(
+    leg: Leg,
+    reason: Accepted,
+    trunks: Sequence[Trunk],
+    called: Number,
+    degraded: tuple[str, ...] = (),
+) -> Decision:
+    """To the first of these trunks that takes the call."""
+    targets = egress.targets(leg, trunks, called)
+    if not targets:
+        return leg.reject("number_would_show")
+    return leg.accept("trunk", reason, targets, degraded=degraded)
+
+
 def _around(
     leg: Leg,
     ingress: Trunk,
@@ -70,7 +93,7 @@ def _around(
         leg.story.tell("media_down", "{} asks to refuse calls that cannot go through media.", ingress.name)
         return leg.reject("media_down")
     leg.story.tell("media_down", "No media server answers: the call is connected without services.")
-    return leg.accept("trunk", reason, egress.targets(leg, trunks, called), degraded=BREAKOUT)
+    return to_trunks(leg, reason, trunks, called, BREAKOUT)
 
 
 def _through(
@@ -93,10 +116,10 @@ def _through(
     }
     if leg.subscriber is not None:
         headers["X-FMC-Subscriber"] = leg.subscriber.extension
-    caller = egress.address(leg.calling)
-    if caller is not None:
-        headers["P-Asserted-Identity"] = f"<sip:{caller}@{leg.host}>"
+    headers.update(asserted(None, leg.calling, leg.host, private=leg.private))
     if leg.private:
         headers["Privacy"] = "id"
+    if leg.diversions:
+        headers.update(diverting(None, leg.diversions, leg.called, leg.host))
     target = Target(uri=f"sip:{user}@media", headers=headers)
     return leg.accept("media", reason, (target,), service=service, record=record, announce=announce)

@@ -1,56 +1,22 @@
 """Out of the edge: which trunks can take a call, and what each of them gets, in its own shape."""
 
-from collections.abc import Iterable
-from urllib.parse import quote
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from kemi.numbering.model import Number
-from kemi.numbering.plan import plan_of
-from kemi.numbering.present import write
 from kemi.routing.leg import Leg
-from kemi.routing.model import Directory, Subscriber, Target, Tenant, Trunk
+from kemi.routing.model import Directory, Diverted, Target, Trunk
+from kemi.routing.writing import ANONYMOUS, address, asserted, diverting, number_of, written
 
-__all__ = [
-    "address",
-    "emergency_trunks",
-    "escaped",
-    "mobile_trunk",
-    "number_of",
-    "route_trunks",
-    "targets",
-]
+__all__ = ["LOOP_GUARD", "emergency_trunks", "mobile_trunk", "route_trunks", "targets"]
 
 LOOP_GUARD = "fmc-edge"
-ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
-"""The From of a caller who is not shown (RFC 3323 section 4.1.1.3)."""
 
-_UNESCAPED = "-_.!~*'()&=+$,;?/"
-_DIALABLE = frozenset("0123456789+*#")
-_LONGEST = 32
 _CALLS_OUT = ("mobile_originated", "outbound", "emergency")
+_COMES_IN = ("mobile_terminated", "inbound")
 
-
-def number_of(canonical: str) -> Number:
-    """A number of the directory, which is canonical by definition."""
-    return Number(canonical, canonical, "e164", "e164", canonical)
-
-
-def address(number: Number) -> str | None:
-    """A number as the user part of a URI, not shortened; None for what may not stand in one.
-
-    A number of unknown shape goes on as it came where it consists of what can be dialled. Anything else
-    was put there by somebody's mistake or malice and stays in the record.
-    """
-    text = number.value
-    if not text or len(text) > _LONGEST or not _DIALABLE.issuperset(text):
-        return None
-    return escaped(text)
-
-
-def escaped(user: str) -> str:
-    """A text as the user part of a URI (RFC 3261 section 25.1: unreserved and user-unreserved stay)."""
-    if user.isascii() and user.removeprefix("+").isalnum():
-        return user
-    return quote(user, safe=_UNESCAPED, errors="replace")
+TELLING_DIGITS = 7
+"""So many last digits of a number tell whose it is, with whatever before them."""
 
 
 def route_trunks(directory: Directory, number: str) -> list[Trunk]:
@@ -87,49 +53,104 @@ def emergency_trunks(directory: Directory, source: str, *, looped: bool) -> list
 
 
 def targets(leg: Leg, trunks: Iterable[Trunk], called: Number) -> tuple[Target, ...]:
-    """The call on each trunk, in the trunk's shape."""
-    # In a call that came in, and may go out again, the tenant's own party is not the caller.
-    caller = leg.subscriber if leg.direction in _CALLS_OUT else None
-    return tuple(_target(leg, trunk, called, caller) for trunk in trunks)
+    """The call on each trunk, in the trunk's shape.
 
-
-def _target(leg: Leg, trunk: Trunk, called: Number, caller: Subscriber | None) -> Target:
-    scheme, _, peer = trunk.peers[0].partition(":")
-    host = peer.partition(";")[0]
-    headers = {"From": ANONYMOUS, "To": f"<sip:{_written(trunk, 'To', called)}@{host}>"}
+    A trunk that would see a withheld number in what passes unread is left out: none may remain.
+    """
     # Who asks for help must be called back: an emergency call hides nobody.
     private = leg.private and called.kind != "emergency"
-    shown = None if private else _shown(trunk, leg.calling, leg.tenant, caller)
-    if shown is not None:
-        headers["From"] = f"<sip:{_written(trunk, 'From', shown)}@{leg.host}>"
-        asserted = _written(trunk, "P-Asserted-Identity", shown)
-        headers["P-Asserted-Identity"] = f"<sip:{asserted}@{leg.host}>"
+    direct = private and not leg.call.media_up
+    found = []
+    for trunk in trunks:
+        hidden = direct and trunk.egress.privacy == "drop"
+        if hidden and _shows(leg):
+            leg.story.tell(
+                "privacy", "{} is left out: the call itself holds digits of the withheld number.", trunk.name
+            )
+            continue
+        found.append(_target(leg, trunk, called, private=private, masked=hidden))
+    return tuple(found)
+
+
+def _shows(leg: Leg) -> bool:
+    """Whether what passes unread holds the number of a caller who is not to be shown."""
+    digits = leg.calling.value[-TELLING_DIGITS:]
+    return len(digits) == TELLING_DIGITS and digits.isdigit() and digits in leg.call.carried
+
+
+def _target(leg: Leg, trunk: Trunk, called: Number, *, private: bool, masked: bool) -> Target:
+    scheme, _, peer = trunk.peers[0].partition(":")
+    host = peer.partition(";")[0]
+    caller = _caller(leg, trunk)
+    headers = {"From": ANONYMOUS, "To": f"<sip:{written(trunk, 'To', called)}@{host}>"}
+    if caller.number is not None and not private:
+        headers["From"] = f"<sip:{written(trunk, 'From', caller.number)}@{leg.host}>"
+    if caller.number is not None:
+        headers.update(asserted(trunk, caller.number, leg.host, private=private))
     elif private and trunk.egress.privacy == "pass":
         headers["Privacy"] = "id"
+    if caller.diversions:
+        headers.update(diverting(trunk, caller.diversions, called, leg.host))
     if trunk.kind == "mvno":
         headers["Loop-Guard"] = LOOP_GUARD
-    uri = f"{scheme}:{_written(trunk, 'Request-URI', called)}@{peer}"
-    leg.story.tell(
-        "present",
-        "{} is shown {} as the caller.",
-        trunk.name,
-        "nobody" if shown is None else shown.value,
-    )
-    return Target(uri=uri, headers=headers, trunk=trunk.name)
+    uri = f"{scheme}:{written(trunk, 'Request-URI', called)}@{peer}"
+    _tell(leg, trunk, caller, private=private)
+    return Target(uri=uri, headers=headers, trunk=trunk.name, masked=masked)
 
 
-def _shown(trunk: Trunk, calling: Number, tenant: Tenant | None, caller: Subscriber | None) -> Number | None:
-    """The number to present: on a handset who calls, on a public network only what we own there."""
+def _tell(leg: Leg, trunk: Trunk, caller: "_Caller", *, private: bool) -> None:
+    shown = "nobody" if caller.number is None else caller.number.value
+    if not private:
+        leg.story.tell("present", "{} is shown {} as the caller: {}.", trunk.name, shown, caller.why)
+    elif trunk.egress.privacy == "pass":
+        sentence = "{} is told {}, who is not to be shown: {}."
+        leg.story.tell("present", sentence, trunk.name, shown, caller.why)
+    else:
+        leg.story.tell("present", "{} is shown nobody as the caller: the number is withheld.", trunk.name)
+
+
+class _Caller(NamedTuple):
+    """Whom a trunk is told as the caller, why, and by whom the call was diverted."""
+
+    number: Number | None
+    why: str
+    diversions: Sequence[Diverted] = ()
+
+
+def _caller(leg: Leg, trunk: Trunk) -> _Caller:
+    """On a handset who really calls; on a public network a number that we own there.
+
+    A call that came from outside and leaves again is a forwarded one: there the original caller may be
+    shown, with who diverted the call (the redirecting number that networks check).
+    """
     if trunk.kind == "mvno":
-        return calling if address(calling) is not None else None
-    for number in (caller and caller.caller_id, tenant and tenant.caller_id):
+        if address(leg.calling) is None:
+            return _Caller(None, "no number is known", leg.diversions)
+        return _Caller(leg.calling, "a handset sees who calls", leg.diversions)
+    forwarded = leg.direction in _COMES_IN
+    number, why = _owned(leg, trunk)
+    if not forwarded:
+        return _Caller(number, why)
+    if trunk.egress.forwarded == "original" and number is not None and address(leg.calling) is not None:
+        here = Diverted(number, "unconditional", private=False)
+        return _Caller(leg.calling, f"forwarded by {number.value}", (here, *leg.diversions))
+    return _Caller(number, why)
+
+
+def _owned(leg: Leg, trunk: Trunk) -> tuple[Number | None, str]:
+    """The number of ours to present on a public network: one that this trunk owns."""
+    # In a call that came in, and may go out again, the tenant's own party is not the caller.
+    caller = leg.subscriber if leg.direction in _CALLS_OUT else None
+    wishes = []
+    if caller is not None and caller.caller_id is not None:
+        wishes.append((caller.caller_id, "the subscriber's caller_id"))
+    if leg.tenant is not None and leg.tenant.caller_id is not None:
+        wishes.append((leg.tenant.caller_id, "the tenant's caller_id"))
+    not_owned = ""
+    for number, whose in wishes:
         if number in trunk.numbers:
-            return number_of(number)
-    return number_of(trunk.numbers[0]) if trunk.numbers else None
-
-
-def _written(trunk: Trunk, header: str, number: Number) -> str:
-    if number.canonical is None:
-        return address(number) or ""
-    shape = trunk.egress.headers.get(header, trunk.egress.shape)
-    return write(number.canonical, shape, plan_of(trunk.country), trunk.area_code)[0]
+            return number_of(number), whose + not_owned
+        not_owned += f"; {whose}, {number}, is not a number of this trunk"
+    if trunk.numbers:
+        return number_of(trunk.numbers[0]), f"the trunk's first number{not_owned}"
+    return None, f"the trunk owns no number{not_owned}"

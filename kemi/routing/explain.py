@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from kemi.routing.decide import decide
-from kemi.routing.egress import ANONYMOUS, escaped
 from kemi.routing.model import MEDIA, Call, Decision, Directory, Fmc
+from kemi.routing.writing import ANONYMOUS, escaped
 
 __all__ = ["call_from", "explain", "leg_of"]
 
@@ -56,7 +56,9 @@ def _dialled_by_media(decision: Decision, host: str) -> Call:
     user = given.uri.removeprefix("sip:").partition("@")[0]
     headers = {"From": given.headers.get("P-Asserted-Identity", ANONYMOUS)}
     headers |= {
-        name: given.headers[name] for name in ("P-Asserted-Identity", "Privacy") if name in given.headers
+        name: given.headers[name]
+        for name in ("P-Asserted-Identity", "Privacy", "Diversion")
+        if name in given.headers
     }
     fmc = Fmc(
         tenant=given.headers["X-FMC-Tenant"],

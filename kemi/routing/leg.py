@@ -3,7 +3,7 @@
 from typing import Literal
 
 from kemi.numbering.model import Number
-from kemi.routing.model import Call, Decision, Direction, Directory, Subscriber, Target, Tenant, Why
+from kemi.routing.model import Call, Decision, Direction, Directory, Diverted, Subscriber, Target, Tenant, Why
 from kemi.routing.reasons import REJECTIONS, Accepted, Rejected
 
 __all__ = ["NOT_READ", "Leg", "Story"]
@@ -45,6 +45,7 @@ class Leg:
         "calling_header",
         "direction",
         "directory",
+        "diversions",
         "host",
         "identity",
         "private",
@@ -61,6 +62,7 @@ class Leg:
         self.calling = NOT_READ
         self.called = NOT_READ
         self.private = False
+        self.diversions: tuple[Diverted, ...] = ()
         self.identity: dict[str, Number] = {}
         self.calling_header: str | None = None
         self.called_header = ""

@@ -6,13 +6,13 @@ Its X-FMC headers are believed: only media servers can bring them as far as here
 from typing import get_args
 
 from kemi.numbering.canonicalise import reader
-from kemi.numbering.plan import plan_of
 from kemi.routing import egress, policy
-from kemi.routing.connect import to_emergency
+from kemi.routing.connect import to_emergency, to_trunks
 from kemi.routing.leg import Leg
 from kemi.routing.model import Decision, Direction, Subscriber, Tenant
 from kemi.routing.public import not_understood
-from kemi.routing.reading import extensions_of, read_called, read_calling
+from kemi.routing.reading import MEDIA_NUMBERS, extensions_of, plan_for, read_called, read_calling
+from kemi.routing.writing import number_of
 
 __all__ = ["from_media"]
 
@@ -30,9 +30,9 @@ def from_media(leg: Leg) -> Decision:
     tenant = leg.tenant = leg.directory.tenant(fmc.tenant)
     if tenant is None:
         return leg.reject("unknown_tenant")
-    plan = plan_of(tenant.country)
+    plan = plan_for(tenant)
     # Media passes on what the edge wrote: canonical numbers, and unknown ones verbatim.
-    read_calling(leg, IDENTITY, reader(("e164",), plan, None))
+    read_calling(leg, IDENTITY, MEDIA_NUMBERS, trusted=True)
     read_called(
         leg,
         "Request-URI",
@@ -64,8 +64,8 @@ def _to_sim(leg: Leg, tenant: Tenant) -> Decision:
     if trunk is None:
         return leg.reject("no_trunk")
     leg.story.tell("sim", "Subscriber {} has the SIM {}.", person.extension, person.msisdn)
-    called = egress.number_of(person.msisdn)
-    return leg.accept("trunk", "media_leg", egress.targets(leg, [trunk], called))
+    called = number_of(person.msisdn)
+    return to_trunks(leg, "media_leg", [trunk], called)
 
 
 def _to_route(leg: Leg, tenant: Tenant, number: str) -> Decision:
@@ -74,4 +74,4 @@ def _to_route(leg: Leg, tenant: Tenant, number: str) -> Decision:
     trunks = egress.route_trunks(leg.directory, number)
     if not trunks:
         return leg.reject("no_route")
-    return leg.accept("trunk", "media_leg", egress.targets(leg, trunks, leg.called))
+    return to_trunks(leg, "media_leg", trunks, leg.called)

@@ -1,6 +1,7 @@
 """A call from the mobile network: one of our SIMs calls, or is called."""
 
-from kemi.routing.connect import to_emergency, to_outside, to_service, to_subscriber
+from kemi.identity import Identity
+from kemi.routing.connect import to_emergency, to_outside, to_service, to_short_number, to_subscriber
 from kemi.routing.egress import LOOP_GUARD
 from kemi.routing.leg import Leg
 from kemi.routing.model import Decision, Did, Subscriber, Tenant, Trunk
@@ -12,7 +13,7 @@ __all__ = ["from_mobile"]
 
 def from_mobile(leg: Leg, trunk: Trunk) -> Decision:
     """Decide on a call from an mvno trunk. Emergency comes before everything that can refuse a call."""
-    read_calling(leg, trunk.identity, reader_of(trunk, "calling"))
+    said = read_calling(leg, trunk.identity, reader_of(trunk, "calling"), trusted=trunk.trusted)
     caller, tenant = _subscriber(leg)
     # What was dialled is read as the tenant dials: its country, its area, its extensions.
     is_extension = None if tenant is None else extensions_of(tenant, leg.directory)
@@ -22,11 +23,25 @@ def from_mobile(leg: Leg, trunk: Trunk) -> Decision:
         return to_emergency(leg, looped=looped)
     if looped:
         return leg.reject("loop_detected")
+    if said.case == "term":
+        return _terminated(leg, trunk, said)
     if caller is None:
+        if said.case == "orig":
+            return leg.reject("unknown_caller")
         return to_our_number(leg, trunk, otherwise="unknown_caller")
     if tenant is None:
         return leg.reject("unknown_tenant")
     return _originated(leg, trunk, tenant, caller)
+
+
+def _terminated(leg: Leg, trunk: Trunk, said: Identity) -> Decision:
+    """The network says that it serves the called side (RFC 5502): the served user is who is called."""
+    leg.subscriber = leg.tenant = None
+    if said.served:
+        leg.called = reader_of(trunk, "calling").read(said.served, "called")
+        leg.called_header = "P-Served-User"
+        leg.story.tell("served", "The network serves the called side: P-Served-User names who is called.")
+    return to_our_number(leg, trunk, otherwise="unknown_number")
 
 
 def _subscriber(leg: Leg) -> tuple[Subscriber | None, Tenant | None]:
@@ -46,11 +61,14 @@ def _originated(leg: Leg, trunk: Trunk, tenant: Tenant, caller: Subscriber) -> D
     """A subscriber calls: a colleague, a number of the tenant, or the outside."""
     leg.direction = "mobile_originated"
     called = leg.called
+    _restrict(leg, caller)
     if called.kind == "extension":
         colleague = leg.directory.subscriber(tenant.name, called.value)
         return _to_colleague(leg, trunk, tenant, caller, colleague)
     if called.kind == "service":
         return leg.reject("unknown_service")
+    if called.kind == "short":
+        return to_short_number(leg, trunk)
     if called.canonical is None:
         return leg.reject(not_understood(called))
     person = leg.directory.subscriber_by_msisdn(called.canonical)
@@ -60,6 +78,20 @@ def _originated(leg: Leg, trunk: Trunk, tenant: Tenant, caller: Subscriber) -> D
     if did is not None and did.tenant == tenant.name:
         return _to_own_did(leg, trunk, tenant, caller, did)
     return to_outside(leg, trunk, tenant, caller, called.canonical)
+
+
+def _restrict(leg: Leg, caller: Subscriber) -> None:
+    """Calling line identification restriction: what was dialled counts, else how the subscriber is set."""
+    if caller.clir and not leg.private:
+        leg.private = True
+        leg.story.tell("clir", "Subscriber {} withholds its number.", caller.extension)
+    for step in leg.called.trail:
+        if step.rule == "clir_invoke":
+            leg.private = True
+            leg.story.tell("clir", "#31# was dialled: the number is withheld in this call.")
+        elif step.rule == "clir_suppress":
+            leg.private = False
+            leg.story.tell("clir", "*31# was dialled: the number is shown in this call.")
 
 
 def _to_colleague(

@@ -180,6 +180,14 @@ class Call(msgspec.Struct, frozen=True):
     carried: str = ""
 
 
+class Diverted(msgspec.Struct, frozen=True, gc=False):
+    """Who was called before and diverted the call; `reason` is a word of RFC 5806."""
+
+    number: Number
+    reason: str = "unknown"
+    private: bool = False
+
+
 class Target(msgspec.Struct, frozen=True):
     """One place to try. `uri` is the Request-URI; `headers` maps header names to their whole value.
 

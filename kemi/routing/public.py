@@ -2,11 +2,11 @@
 
 from kemi.numbering.model import Number
 from kemi.routing.connect import to_service, to_subscriber
-from kemi.routing.egress import address
 from kemi.routing.leg import Leg
 from kemi.routing.model import Decision, Did, Subscriber, Trunk
 from kemi.routing.reading import read_called, read_calling, reader_of
 from kemi.routing.reasons import Rejected
+from kemi.routing.writing import address
 
 __all__ = ["from_public", "not_understood", "to_our_number"]
 
@@ -17,7 +17,7 @@ def from_public(leg: Leg, trunk: Trunk) -> Decision:
     Whoever calls here is an outside caller, also where the number is a subscriber's: anybody on the
     public network can write any number.
     """
-    read_calling(leg, trunk.identity, reader_of(trunk, "calling"))
+    read_calling(leg, trunk.identity, reader_of(trunk, "calling"), trusted=trunk.trusted)
     leg.story.tell("caller", "On a public network every caller is an outside caller.")
     read_called(leg, trunk.called_from, reader_of(trunk, "called"))
     if leg.called.canonical is None:

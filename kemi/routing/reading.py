@@ -2,26 +2,47 @@
 
 from collections.abc import Sequence
 
-from kemi.identity import identify, user_of
+from kemi.identity import Identity, identify, user_of
 from kemi.numbering.canonicalise import IsExtension, Reader, reader
 from kemi.numbering.model import Number, Role, Step
-from kemi.numbering.plan import plan_of
+from kemi.numbering.plan import Plan, plan_of
 from kemi.routing.leg import Leg
-from kemi.routing.model import Directory, Tenant, Trunk
+from kemi.routing.model import Directory, Diverted, Tenant, Trunk
 
-__all__ = ["extensions_of", "read_called", "read_calling", "read_number", "reader_of"]
+__all__ = [
+    "MEDIA_NUMBERS",
+    "extensions_of",
+    "plan_for",
+    "read_called",
+    "read_calling",
+    "read_number",
+    "reader_of",
+]
 
 SOS = "urn:service:sos"
 """An emergency call without a number, with or without the service it asks for (RFC 5031)."""
 
 
+MEDIA_NUMBERS = reader(("e164",), plan_of(""), None)
+"""How media servers write who calls: as the edge wrote it, canonical, and unknown numbers verbatim."""
+
+_CALLED = ("Request-URI", "To", "P-Called-Party-ID")
+
+
+def plan_for(owner: Trunk | Tenant) -> Plan:
+    """The dial plan of a trunk or a tenant: its country's, with its own prefixes."""
+    own = owner.prefixes
+    return plan_of(owner.country) if own is None else plan_of(owner.country, own.trunk, own.international)
+
+
 def reader_of(trunk: Trunk, role: Role, tenant: Tenant | None = None) -> Reader:
     """How numbers on a trunk are read. What a subscriber dials follows its tenant's plan and area."""
     if role == "calling":
-        return reader(trunk.calling, plan_of(trunk.country), trunk.area_code)
+        return reader(trunk.calling, plan_for(trunk), trunk.area_code, trunk.rewrites, role)
     if tenant is None:
-        return reader(trunk.called, plan_of(trunk.country), trunk.area_code)
-    return reader(trunk.called, plan_of(tenant.country), tenant.area_code or trunk.area_code)
+        return reader(trunk.called, plan_for(trunk), trunk.area_code, trunk.rewrites, role)
+    area_code = tenant.area_code or trunk.area_code
+    return reader(trunk.called, plan_for(tenant), area_code, trunk.rewrites, role)
 
 
 def extensions_of(tenant: Tenant, directory: Directory) -> IsExtension:
@@ -39,9 +60,9 @@ def read_number(
     return reader_of(trunk, role, dialler).read(value, role, is_extension, dialled=dialled)
 
 
-def read_calling(leg: Leg, order: Sequence[str], numbers: Reader) -> None:
+def read_calling(leg: Leg, order: Sequence[str], numbers: Reader, *, trusted: bool) -> Identity:
     """Find out who calls; every header that names somebody is read and kept in `leg.identity`."""
-    caller = identify(leg.call.headers, order)
+    caller = identify(leg.call.headers, order, trusted=trusted)
     seen: dict[str, Number] = {}
     for header, text in caller.claims.items():
         number = seen.get(text)
@@ -60,6 +81,13 @@ def read_calling(leg: Leg, order: Sequence[str], numbers: Reader) -> None:
         leg.private = True
     if leg.private:
         leg.story.tell("privacy", "The caller asks not to be shown.")
+    if caller.diversions:
+        leg.diversions = tuple(
+            Diverted(numbers.read(one.text, "calling"), one.reason, one.private) for one in caller.diversions
+        )
+        for one in leg.diversions:
+            leg.story.tell("diverted", "{} diverted the call ({}).", _Words(one.number), one.reason)
+    return caller
 
 
 def read_called(
@@ -70,21 +98,24 @@ def read_called(
     *,
     dialled: bool = False,
 ) -> None:
-    """Find out who is called, from the Request-URI or from To. `dialled` as in `canonicalise`."""
+    """Find out who is called, from the header that the trunk says it in. `dialled` as in `canonicalise`."""
     call = leg.call
+    text = ""
     if dialled and call.ruri[: len(SOS)].lower() == SOS:
         digits = numbers.general_emergency
         leg.called = Number(call.ruri, None, "emergency", None, digits, (Step("sos", call.ruri, digits),))
     else:
         text = user_of(call.ruri if header == "Request-URI" else call.headers.get(header, ""))
         leg.called = numbers.read(text, "called", is_extension, dialled=dialled)
-    leg.identity[header] = leg.called
     leg.called_header = header
-    if header != "Request-URI":
-        # Not believed here, but the first thing to look at when a call went astray.
-        text = user_of(call.ruri)
-        if text:
-            leg.identity["Request-URI"] = numbers.read(text, "called")
+    leg.identity[header] = leg.called
+    # The others are not believed here, but the first thing to look at when a call went astray.
+    for other in _CALLED:
+        if other != header:
+            said = user_of(call.ruri if other == "Request-URI" else call.headers.get(other, ""))
+            if said:
+                same = said == text
+                leg.identity[other] = leg.called if same else numbers.read(said, "called", is_extension)
     leg.story.tell("called", "{} says {}.", header, _Words(leg.called))
 
 

@@ -14,6 +14,7 @@ Accepted: TypeAlias = Literal[
     "sim_called",  # somebody calls a SIM's msisdn
     "did_called",  # somebody calls a public number of a tenant
     "emergency",
+    "short_number",  # a subscriber calls a public service of its country
     "media_leg",  # a media server sends out the second leg of a call
 ]
 
@@ -34,6 +35,7 @@ Rejected: TypeAlias = Literal[
     "no_route",
     "no_trunk",
     "media_down",
+    "number_would_show",
 ]
 
 
@@ -63,4 +65,7 @@ REJECTIONS: Mapping[Rejected, Rejection] = {
     "no_route": Rejection(404, "No route leads to this number."),
     "no_trunk": Rejection(503, "No trunk with a peer can take the call."),
     "media_down": Rejection(503, "No media server answers and the call cannot go without one."),
+    "number_would_show": Rejection(
+        503, "Without a media server the caller's withheld number would be seen outside."
+    ),
 }

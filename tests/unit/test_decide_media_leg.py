@@ -81,9 +81,20 @@ def test_a_handset_sees_an_unknown_number_as_it_came() -> None:
     assert target.headers["From"] == f"<sip:7916%234@{HOST}>"
 
 
-def test_a_handset_does_not_see_a_withheld_number() -> None:
+def test_the_mobile_network_is_told_a_withheld_number_and_keeps_it_from_the_handset() -> None:
     (target,) = send("201", "+79161234567", direction="inbound", headers={"Privacy": "id"}).targets
-    assert "79161234567" not in "".join(target.headers.values())
+    assert target.headers["From"] == '"Anonymous" <sip:anonymous@anonymous.invalid>'
+    assert target.headers["P-Asserted-Identity"] == f"<sip:+79161234567@{HOST}>"
+    assert target.headers["Privacy"] == "id"
+
+
+def test_a_mobile_network_outside_the_trust_domain_is_not_told_it() -> None:
+    outside = replace(MVNO, trusted=False, egress=replace(MVNO.egress, privacy="drop"))
+    where = directory(trunks=(outside, LANDLINE, WHOLESALE))
+    (target,) = send(
+        "201", "+79161234567", direction="inbound", headers={"Privacy": "id"}, where=where
+    ).targets
+    assert "9161234567" not in "".join(target.headers.values())
 
 
 def test_the_longest_prefix_wins_and_equal_ones_add_up() -> None:

@@ -63,6 +63,7 @@ def test_identity_headers_come_before_from_and_all_are_kept() -> None:
         "P-Asserted-Identity": "+79990000203",
         "From": "+79990000201",
         "Request-URI": "+79161234567",
+        "To": "+79161234567",
     }
 
 
@@ -258,12 +259,13 @@ def test_without_media_a_trunk_that_asks_for_it_refuses() -> None:
     assert refused(dial("+74951234567", media_up=False)) == (503, "media_down")
 
 
-def test_a_withheld_number_is_on_no_trunk() -> None:
+def test_a_withheld_number_is_told_only_where_it_is_kept() -> None:
     decision = dial("84951112233", headers={"Privacy": "id"}, media_up=False)
     for target in decision.targets:
         assert target.headers["From"] == '"Anonymous" <sip:anonymous@anonymous.invalid>'
-        assert "P-Asserted-Identity" not in target.headers
-    assert [target.headers.get("Privacy") for target in decision.targets] == [None, "id"]
+    landline, wholesale = (target.headers for target in decision.targets)
+    assert (landline.get("P-Asserted-Identity"), landline.get("Privacy")) == (None, None)
+    assert (wholesale["P-Asserted-Identity"], wholesale["Privacy"]) == (f"<sip:+74957654321@{HOST}>", "id")
 
 
 def test_media_learns_a_withheld_number_and_that_it_is_withheld() -> None:

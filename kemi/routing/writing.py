@@ -1,0 +1,137 @@
+"""How numbers stand in the headers of a trunk: each in its shape, each header with its own grammar."""
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+from kemi.numbering.model import Number
+from kemi.numbering.present import write
+from kemi.routing.model import Diverted, Trunk
+from kemi.routing.reading import plan_for
+
+__all__ = ["ANONYMOUS", "address", "asserted", "diverting", "escaped", "number_of", "written"]
+
+ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+"""The From of a caller who is not shown (RFC 3323 section 4.1.1.3)."""
+
+_UNESCAPED = "-_.!~*'()&=+$,;?/"
+_DIALABLE = frozenset("0123456789+*#")
+_LONGEST = 32
+
+# RFC 7544 section 4.2: reasons of Diversion as the cause of RFC 4458 in History-Info.
+_CAUSES = {
+    "user-busy": 486,
+    "no-answer": 408,
+    "unconditional": 302,
+    "deflection": 480,
+    "unavailable": 503,
+    "time-of-day": 404,
+    "do-not-disturb": 404,
+    "follow-me": 404,
+    "out-of-service": 404,
+    "away": 404,
+}
+
+
+def number_of(canonical: str) -> Number:
+    """A number of the directory, which is canonical by definition."""
+    return Number(canonical, canonical, "e164", "e164", canonical)
+
+
+def address(number: Number) -> str | None:
+    """A number as the user part of a URI, not shortened; None for what may not stand in one.
+
+    A number of unknown shape goes on as it came where it consists of what can be dialled. Anything else
+    was put there by somebody's mistake or malice and stays in the record.
+    """
+    text = number.value
+    if not text or len(text) > _LONGEST or not _DIALABLE.issuperset(text):
+        return None
+    return escaped(text)
+
+
+def escaped(user: str) -> str:
+    """A text as the user part of a URI (RFC 3261 section 25.1: unreserved and user-unreserved stay)."""
+    if user.isascii() and user.removeprefix("+").isalnum():
+        return user
+    return quote(user, safe=_UNESCAPED, errors="replace")
+
+
+def written(trunk: Trunk | None, header: str, number: Number) -> str:
+    """A number as the user part in a header of a trunk; towards media (None) it stays canonical."""
+    if number.canonical is None or trunk is None:
+        return address(number) or ""
+    shape = trunk.egress.headers.get(header, trunk.egress.shape)
+    return write(number.canonical, shape, plan_for(trunk), trunk.area_code)[0]
+
+
+def asserted(
+    trunk: Trunk | None, number: Number, host: str, *, private: bool, party: str = "calling"
+) -> dict[str, str]:
+    """The headers that assert who a party is, as this trunk takes them.
+
+    A private number goes only to who is in our trust domain, and Privacy with it (RFC 3325 section 7).
+    """
+    if address(number) is None or (private and trunk is not None and trunk.egress.privacy == "drop"):
+        return {}
+    headers = {}
+    for header in ("P-Asserted-Identity",) if trunk is None else trunk.egress.identity:
+        uri = f"<sip:{written(trunk, header, number)}@{host}>"
+        if header == "Remote-Party-ID":
+            uri += f";party={party};screen=yes;privacy={'full' if private else 'off'}"
+        elif header == "P-Preferred-Identity" and party == "called":
+            # Requests only (RFC 3325 section 9.2).
+            continue
+        headers[header] = uri
+    if private:
+        headers["Privacy"] = "id"
+    return headers
+
+
+def diverting(
+    trunk: Trunk | None, diversions: Sequence[Diverted], called: Number, host: str
+) -> Mapping[str, str]:
+    """The headers that say by whom a call was diverted; `diversions` begins with the newest.
+
+    Who is private is named only inside the trust domain, as with `asserted`.
+    """
+    told = [
+        one
+        for one in diversions
+        if address(one.number) is not None
+        and not (one.private and trunk is not None and trunk.egress.privacy == "drop")
+    ]
+    if not told:
+        return {}
+    headers: dict[str, str] = {}
+    for header in ("Diversion",) if trunk is None else trunk.egress.diversion:
+        if header == "Diversion":
+            headers[header] = ", ".join(_diversion(trunk, one, host) for one in told)
+        else:
+            headers[header] = _history(trunk, told, called, host)
+    return headers
+
+
+def _diversion(trunk: Trunk | None, one: Diverted, host: str) -> str:
+    # RFC 5806 section 4.
+    privacy = ";privacy=full" if one.private else ""
+    return f"<sip:{written(trunk, 'Diversion', one.number)}@{host}>;reason={one.reason}{privacy}"
+
+
+def _history(trunk: Trunk | None, told: Sequence[Diverted], called: Number, host: str) -> str:
+    # RFC 7044: the first called is entry 1, each later target is below the one that diverted to it (mp), with
+    # the cause of the diversion that led to it (RFC 4458).
+    entries = []
+    index, cause = "1", ""
+    for one in reversed(told):
+        privacy = "?Privacy=history" if one.private else ""
+        uri = f"<sip:{written(trunk, 'History-Info', one.number)}@{host}{cause}{privacy}>"
+        entries.append(f"{uri};index={index}{_parent(index)}")
+        index += ".1"
+        cause = f";cause={_CAUSES.get(one.reason, 404)}"
+    uri = f"<sip:{written(trunk, 'History-Info', called)}@{host}{cause}>"
+    return ", ".join([*entries, f"{uri};index={index}{_parent(index)}"])
+
+
+def _parent(index: str) -> str:
+    parent = index.rpartition(".")[0]
+    return f";mp={parent}" if parent else ""
