@@ -46,7 +46,9 @@ def module() -> str:
     """The text of kemi/numbering/country_codes.py."""
     table = {str(code): lengths(code, regions) for code, regions in COUNTRY_CODE_TO_REGION_CODE.items()}
     table.update(CORRECTED)
-    table.update({plan.code: sorted(plan.nsn_lengths) for plan in PLANS.values()})
+    for plan in PLANS.values():
+        if plan.code:
+            table[plan.code] = sorted({length for one in plan.nsn for length in one.lengths})
     rows = (f'    "{code}": {tuple(table[code])},\n' for code in sorted(table))
     return HEAD + "".join(rows) + "}\n"
 

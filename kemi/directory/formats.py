@@ -12,7 +12,7 @@ from typing import Annotated, TypeAlias
 from zoneinfo import ZoneInfo
 
 from kemi.numbering.canonicalise import is_e164
-from kemi.numbering.plan import PLANS
+from kemi.numbering.plan import PLANS, WORLD
 from kemi.numbering.rewrite import complaint_of
 
 
@@ -136,9 +136,10 @@ def _date(text: str) -> str | None:
 def _country(text: str) -> str | None:
     if text in PLANS:
         return None
+    known = f'known are {", ".join(sorted(set(PLANS) - {WORLD}))}; use "{WORLD}" for a country without a plan'
     if re.fullmatch("[A-Z]{2}", text):
-        return f"has no dial plan here; known are {', '.join(sorted(PLANS))}"
-    return f"is no ISO 3166 country code; known are {', '.join(sorted(PLANS))}"
+        return f"has no dial plan here; {known}"
+    return f"is no ISO 3166 country code; {known}"
 
 
 _DAY = "(Mon|Tue|Wed|Thu|Fri|Sat|Sun)"

@@ -4,16 +4,21 @@ A trunk lists the shapes its operator really sends, in order. The first that fit
 the number is unknown and goes on exactly as it came. Nothing is tried beyond the list, because the same
 digits mean different numbers to different operators: 84912345678 is Vietnam or Ryazan.
 
-This runs several times for each call, so what a list of shapes means is worked out once (`reader`).
+Before the shapes come the trunk's own rewrite rules, then what stands around every number: parameters of the
+URI's user part, separators, and the codes that show or hide the caller.
+
+This runs several times for each call, so what a list of shapes means is worked out once (`reader`), and a
+text of digits goes straight to the shapes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
 from kemi.numbering.country_codes import NSN_LENGTHS
-from kemi.numbering.model import Kind, Number, Role, Shape, Step
+from kemi.numbering.model import Kind, Number, Rewrite, Role, Shape, Step
 from kemi.numbering.plan import Plan
+from kemi.numbering.rewrite import LONGEST, Change, changes
 
 __all__ = ["IsExtension", "Reader", "canonicalise", "is_e164", "is_withheld", "reader"]
 
@@ -23,8 +28,11 @@ IsExtension: TypeAlias = Callable[[str], bool]
 Fit: TypeAlias = Callable[[str, IsExtension | None], str | None]
 """A shape's test: the text that goes on, or None where the text is not of this shape."""
 
-# Longer than any number with all its separators: such a text is not looked into.
-LONGEST = 64
+_Steps: TypeAlias = tuple[str, tuple[Step, ...]]
+"""A text, and what led to it."""
+
+# Characters of a number itself: more than any has, and few enough to test without a thought.
+LONGEST_NUMBER = 64
 # What may replace a number that the caller or the network withholds (RFC 3323, and common practice).
 ANONYMOUS = "anonymous"
 WITHHELD = frozenset({"", ANONYMOUS, "unavailable", "unknown", "restricted"})
@@ -35,6 +43,9 @@ SEPARATORS = dict.fromkeys(
         ord, "-.()/ \t\N{NO-BREAK SPACE}\N{FIGURE SPACE}\N{THIN SPACE}\N{NARROW NO-BREAK SPACE}\N{MINUS SIGN}"
     )
 ) | dict.fromkeys(range(0x2010, 0x2016))
+# Dialled before a number: identification restriction (CLIR) of this call on or off (3GPP TS 22.030). Alone
+# they are service codes.
+CLIR: Mapping[str, str] = {"#31#": "clir_invoke", "*31#": "clir_suppress"}
 
 _LENGTHS = {code: frozenset(n + len(code) for n in lengths) for code, lengths in NSN_LENGTHS.items()}
 _NEVER: frozenset[int] = frozenset()
@@ -71,8 +82,12 @@ def _service(text: str, _: IsExtension | None) -> str | None:
     return text if text[:1] in ("*", "#") and _SERVICE.issuperset(text) else None
 
 
-def _after(prefix: str) -> Fit:
+def _after(prefixes: Sequence[str]) -> Fit:
     """An international number behind a prefix."""
+    if len(prefixes) > 1:
+        fits = [_after((prefix,)) for prefix in prefixes]
+        return lambda text, _: next(filter(None, (fit(text, None) for fit in fits)), None)
+    prefix = prefixes[0]
     start = len(prefix)
 
     def fit(text: str, _: IsExtension | None) -> str | None:
@@ -81,18 +96,43 @@ def _after(prefix: str) -> Fit:
     return fit
 
 
-def _completed(plan: Plan, prefix: str, area_code: str) -> Fit:
-    """A national number without what stands before it: `prefix` is removed, `area_code` put in."""
-    start, code, first = len(prefix), plan.code, plan.nsn_first
-    lengths = frozenset(n + start - len(area_code) for n in plan.nsn_lengths)
+def _national(plan: Plan, area_code: str = "", *, trunk: bool = False) -> Fit:
+    """A number without its country code: behind a trunk prefix, or with `area_code` left out, or neither."""
+    # How many digits a text has, to how those begin that fit and where the number starts in them.
+    wanted: dict[int, set[tuple[str, int]]] = {}
+    for one in plan.nsn:
+        prefix = "" if not trunk else plan.trunk_prefix if one.trunk_prefix is None else one.trunk_prefix
+        begin = [text for text in (_left(begin, area_code) for begin in one.begin) if text is not None]
+        for length in one.lengths:
+            if length > len(area_code) and (prefix or not trunk):
+                of = wanted.setdefault(length - len(area_code) + len(prefix), set())
+                of.update((prefix + text, len(prefix)) for text in begin)
+    tests = {length: _by_beginning(of) for length, of in wanted.items()}
+    code = f"+{plan.code}{area_code}"
 
     def fit(text: str, _: IsExtension | None) -> str | None:
-        if len(text) not in lengths or not text.isdigit() or not text.startswith(prefix):
-            return None
-        nsn = area_code + text[start:]
-        return f"+{code}{nsn}" if nsn[0] in first else None
+        for length, begin, start in tests.get(len(text), ()):
+            if text[:length] in begin and text.isdigit():
+                return f"{code}{text[start:]}"
+        return None
 
     return fit
+
+
+def _left(begin: str, area_code: str) -> str | None:
+    """How a number begins where its area code is left out; None where it is none of this area."""
+    if area_code.startswith(begin):
+        return ""
+    return begin[len(area_code) :] if begin.startswith(area_code) else None
+
+
+def _by_beginning(of: set[tuple[str, int]]) -> tuple[tuple[int, frozenset[str], int], ...]:
+    """Beginnings of texts as what to look up: how many characters, among which, where the number starts."""
+    sizes = sorted({(len(begin), start) for begin, start in of}, reverse=True)
+    return tuple(
+        (size, frozenset(begin for begin, at in of if (len(begin), at) == (size, start)), start)
+        for size, start in sizes
+    )
 
 
 def _rule(shape: Shape, plan: Plan, area_code: str | None) -> tuple[Shape, Kind, Fit] | None:
@@ -107,15 +147,15 @@ def _rule(shape: Shape, plan: Plan, area_code: str | None) -> tuple[Shape, Kind,
         case "e164_bare":
             return shape, "e164", _e164_bare
         case "national_trunk" if plan.trunk_prefix:
-            return shape, "e164", _completed(plan, plan.trunk_prefix, "")
+            return shape, "e164", _national(plan, trunk=True)
         case "national" if plan.code:
-            return shape, "e164", _completed(plan, "", "")
+            return shape, "e164", _national(plan)
         case "local" if plan.code and area_code:
-            return shape, "e164", _completed(plan, "", area_code)
-        case "international_prefix" if plan.international_prefix:
-            return shape, "e164", _after(plan.international_prefix)
+            return shape, "e164", _national(plan, area_code)
+        case "international_prefix" if plan.international_prefixes:
+            return shape, "e164", _after(plan.international_prefixes)
         case "international_00":
-            return shape, "e164", _after("00")
+            return shape, "e164", _after(("00",))
         case "extension":
             return shape, "extension", _extension
         case "service":
@@ -125,38 +165,57 @@ def _rule(shape: Shape, plan: Plan, area_code: str | None) -> tuple[Shape, Kind,
 
 
 class Reader:
-    """Reads the numbers of one trunk and role: its shapes, in order, ready to test.
+    """Reads the numbers of one trunk and role: its rules and shapes, in order, ready to test.
 
     `general_emergency` is what is called where somebody asks for help without a number.
     """
 
-    __slots__ = ("_emergency", "_rules", "general_emergency")
+    __slots__ = ("_emergency", "_rewrites", "_rules", "_short", "general_emergency")
 
-    def __init__(self, shapes: Sequence[Shape], plan: Plan, area_code: str | None) -> None:
+    def __init__(
+        self,
+        shapes: Sequence[Shape],
+        plan: Plan,
+        area_code: str | None,
+        rewrites: Sequence[Rewrite] = (),
+        role: Role | None = None,
+    ) -> None:
         rules = (_rule(shape, plan, area_code) for shape in shapes)
         self._rules = tuple(rule for rule in rules if rule is not None)
+        roles: tuple[Role, ...] = ("calling", "called")
+        rewriting = {each: changes(tuple(rewrites), role or each) for each in roles}
+        self._rewrites = rewriting if any(rewriting.values()) else None
         self._emergency = frozenset(plan.emergency)
+        self._short = frozenset(plan.short)
         self.general_emergency = plan.emergency[0]
 
     def read(
         self, raw: str, role: Role, is_extension: IsExtension | None = None, *, dialled: bool = False
     ) -> Number:
-        """As `canonicalise`, with shapes, plan and area code already known."""
+        """As `canonicalise`, with all that a trunk knows already known."""
         if len(raw) > LONGEST:
-            return _unknown(raw)
+            return _unknown(raw, raw, ())
         text = raw
         trail: tuple[Step, ...] = ()
-        if not (raw.isdigit() or (raw[:1] == "+" and raw[1:].isdigit())):
+        if self._rewrites or not (raw.isdigit() or (raw[:1] == "+" and raw[1:].isdigit())):
             if role == "calling" and is_withheld(raw):
-                return Number(
-                    raw, None, "withheld", "withheld", ANONYMOUS, (Step("withheld", raw, ANONYMOUS),)
-                )
-            text = raw.translate(SEPARATORS)
-            if text != raw:
-                trail = (Step("separators", raw, text),)
+                return _withheld(raw, raw, ())
+            if self._rewrites:
+                if dialled:
+                    # No rule of a trunk keeps anybody from help.
+                    text, trail = _bare(*_without_parameters(raw, ()), dialled=True)
+                    if text in self._emergency:
+                        return Number(
+                            raw, None, "emergency", None, text, (*trail, Step("emergency", text, text))
+                        )
+                text, trail = _rewritten(raw, self._rewrites[role])
+            text, trail = _without_parameters(text, trail)
+            if trail and role == "calling" and is_withheld(text):
+                return _withheld(raw, text, trail)
+            text, trail = _bare(text, trail, dialled=dialled)
         # isdigit() also says yes to the digits of other scripts.
-        if not text.isascii():
-            return _unknown(raw)
+        if len(text) > LONGEST_NUMBER or not text.isascii():
+            return _unknown(raw, text, trail)
         if dialled and text in self._emergency:
             return Number(raw, None, "emergency", None, text, (*trail, Step("emergency", text, text)))
         for shape, kind, fit in self._rules:
@@ -164,17 +223,66 @@ class Reader:
             if value is not None:
                 canonical = value if kind == "e164" else None
                 return Number(raw, canonical, kind, shape, value, (*trail, Step(shape, text, value)))
-        return _unknown(raw)
+        if dialled and text in self._short:
+            return Number(raw, None, "short", None, text, (*trail, Step("short", text, text)))
+        return _unknown(raw, text, trail)
 
 
-def _unknown(raw: str) -> Number:
-    return Number(raw, None, "unknown", "unknown", raw, (Step("unknown", raw, raw),))
+def _rewritten(raw: str, rewrites: Sequence[Change]) -> _Steps:
+    """A text after the rules of its trunk."""
+    text = raw
+    trail: list[Step] = []
+    for change in rewrites:
+        step = change(text)
+        if step is not None:
+            trail.append(step)
+            text = step.after
+    return text, tuple(trail)
+
+
+def _without_parameters(text: str, trail: tuple[Step, ...]) -> _Steps:
+    """A text without the parameters of a telephone number (RFC 3966; RFC 4694 npdi, rn; RFC 4904 tgrp).
+
+    They say how to route, or what to dial afterwards; a context is the network's own name as often as a
+    prefix. Where one means digits, a rule of the trunk says so.
+    """
+    number, found, _ = text.partition(";")
+    return (number, (*trail, Step("parameters", text, number))) if found else (text, trail)
+
+
+def _bare(text: str, trail: tuple[Step, ...], *, dialled: bool) -> _Steps:
+    """A text without separators and, where it was dialled, without the code that hides or shows who calls."""
+    bare = text.translate(SEPARATORS)
+    if bare != text:
+        trail = (*trail, Step("separators", text, bare))
+    code = bare[:4]
+    if dialled and code in CLIR and len(bare) > 4:
+        return bare[4:], (*trail, Step(CLIR[code], bare, bare[4:]))
+    return bare, trail
+
+
+def _withheld(raw: str, text: str, trail: tuple[Step, ...]) -> Number:
+    return Number(raw, None, "withheld", "withheld", ANONYMOUS, (*trail, Step("withheld", text, ANONYMOUS)))
+
+
+def _unknown(raw: str, text: str, trail: tuple[Step, ...]) -> Number:
+    """A number that nothing fits: it goes on as it came, whatever was tried on it."""
+    return Number(raw, None, "unknown", "unknown", raw, (*trail, Step("unknown", text, raw)))
 
 
 @lru_cache(maxsize=4096)
-def reader(shapes: tuple[Shape, ...], plan: Plan, area_code: str | None) -> Reader:
-    """The reader of a list of shapes, made once."""
-    return Reader(shapes, plan, area_code)
+def reader(
+    shapes: tuple[Shape, ...],
+    plan: Plan,
+    area_code: str | None,
+    rewrites: tuple[Rewrite, ...] = (),
+    role: Role | None = None,
+) -> Reader:
+    """The reader of a list of shapes, made once.
+
+    `role`: whose rules of `rewrites` hold; None: those of the role that is read.
+    """
+    return Reader(shapes, plan, area_code, rewrites, role)
 
 
 def canonicalise(  # noqa: PLR0917 (all that reading a number depends on, in the order it is asked)
@@ -186,11 +294,12 @@ def canonicalise(  # noqa: PLR0917 (all that reading a number depends on, in the
     is_extension: IsExtension | None = None,
     *,
     dialled: bool = False,
+    rewrites: Sequence[Rewrite] = (),
 ) -> Number:
     """Say what number a text is. Takes any text and never fails.
 
     Args:
-        value: the number as it arrived, without the SIP around it.
+        value: the number as it arrived: the user part of a URI, escapes decoded, parameters and all.
         role: who calls or who is called. Only a calling number can be withheld, and it can on every
             trunk, listed or not: those words are no number under any plan.
         shapes: what this trunk sends in this role, in order; the first that fits wins.
@@ -199,5 +308,8 @@ def canonicalise(  # noqa: PLR0917 (all that reading a number depends on, in the
         is_extension: says which digits are extensions; without it `extension` never fits.
         dialled: a subscriber dialled it: look for the plan's emergency numbers first, take CLIR codes off,
             and know its short numbers. The same digits from a public network are part of something else.
+        rewrites: the trunk's rules, tried in order before all else, each at most once.
     """
-    return reader(tuple(shapes), plan, area_code).read(value, role, is_extension, dialled=dialled)
+    return reader(tuple(shapes), plan, area_code, tuple(rewrites)).read(
+        value, role, is_extension, dialled=dialled
+    )

@@ -22,28 +22,35 @@ def write(canonical: str, shape: Shape, plan: Plan, area_code: str | None = None
         case "international_00":
             return f"00{digits}", shape
         case "national_trunk" | "national" | "local":
-            nsn = _nsn(digits, plan)
-            if nsn is None:
+            found = _national(digits, plan)
+            if found is None:
                 return write(canonical, "international_prefix", plan)
+            nsn, prefix = found
             if shape == "national":
                 return nsn, shape
             if shape == "local" and area_code and nsn.startswith(area_code):
-                return nsn[len(area_code) :], shape
-            if plan.trunk_prefix:
-                return plan.trunk_prefix + nsn, "national_trunk"
-        case "international_prefix" if plan.international_prefix:
-            return plan.international_prefix + digits, shape
+                rest = nsn[len(area_code) :]
+                # What a network takes for a call for help or for a service is no local number.
+                if rest and rest not in plan.emergency and rest not in plan.short:
+                    return rest, shape
+            if prefix:
+                return prefix + nsn, "national_trunk"
+        case "international_prefix" if plan.international_prefixes:
+            return plan.international_prefixes[0] + digits, shape
         case _:
             pass
     return canonical, "e164"
 
 
-def _nsn(digits: str, plan: Plan) -> str | None:
-    """The national significant number, where the plan reaches this number without a country code."""
+def _national(digits: str, plan: Plan) -> tuple[str, str] | None:
+    """The national significant number and its trunk prefix, where the plan needs no country code for it."""
     if not plan.code or not digits.startswith(plan.code):
         return None
     nsn = digits[len(plan.code) :]
-    return nsn if len(nsn) in plan.nsn_lengths and nsn[0] in plan.nsn_first else None
+    for one in plan.nsn:
+        if len(nsn) in one.lengths and nsn.startswith(one.begin):
+            return nsn, plan.trunk_prefix if one.trunk_prefix is None else one.trunk_prefix
+    return None
 
 
 def present(canonical: str, shape: Shape, plan: Plan, area_code: str | None = None) -> Written:
