@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     registry: CollectorRegistry
     decisions: Counter
     decision_seconds: Histogram
+    number_shapes: Counter
     numbers_unknown: Counter
     handler_errors: Counter
     spool_retained: Gauge
@@ -61,8 +62,19 @@ def _build() -> None:
             buckets=BUCKETS,
             registry=own,
         ),
+        number_shapes=counter(
+            "number_shapes",
+            "Numbers that were believed, by the shape they came in.",
+            "trunk",
+            "header",
+            "shape",
+        ),
         numbers_unknown=counter(
-            "numbers_unknown", "Numbers that matched no declared shape, carried verbatim.", "trunk", "role"
+            "numbers_unknown",
+            "Numbers that matched no declared shape, carried verbatim.",
+            "trunk",
+            "header",
+            "form",
         ),
         handler_errors=counter("handler_errors", "Exceptions caught at a SIP entry point.", "handler"),
         spool_retained=gauge(

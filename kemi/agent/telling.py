@@ -2,8 +2,14 @@
 
 An event is told once, when it is first read, so that metrics and log go on while the database is down; it
 may be told again after the agent itself was restarted.
+
+Of the numbers of a leg those are counted that go on: who calls and who is called, from the header that was
+believed, and who diverted the call. What stands in other headers is in the record, but its shape means
+nothing: a carrier may write its own trunk's name in a Request-URI that nobody reads. Legs from a media
+server count no shapes: their numbers are those that the edge wrote itself.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +17,16 @@ from typing import Any
 from kemi import metrics
 from kemi.calls.events import Started
 from kemi.calls.inbox import Waiting
+from kemi.numbering.form import form
+from kemi.routing.model import MEDIA
+
+MOST_FORMS = 100
+"""Forms of unknown numbers counted apart for a trunk and header: strangers write what they like."""
+
+OTHER = "other"
+"""Stands for every form beyond those."""
+
+DIVERTING = frozenset({"Diversion", "History-Info"})
 
 Key = Path | tuple[str, bytes]
 
@@ -21,6 +37,7 @@ class Telling:
     def __init__(self, log: Any) -> None:
         self._log = log
         self._told: set[Key] = set()
+        self._forms: dict[tuple[str, str], set[str]] = defaultdict(set)
 
     def tell(self, waiting: Iterable[Waiting]) -> None:
         """Tell of what was not told yet."""
@@ -36,9 +53,7 @@ class Telling:
     def _decision(self, event: Started) -> None:
         metrics.decisions.labels(event.action, event.direction, event.source).inc()
         metrics.decision_seconds.observe(event.microseconds / 1e6)
-        for role, number in (("calling", event.calling), ("called", event.called)):
-            if number.kind == "unknown":
-                metrics.numbers_unknown.labels(event.source, role).inc()
+        unknown = self._shapes(event)
         self._log.info(
             "decision",
             call=event.call,
@@ -51,9 +66,39 @@ class Telling:
             tenant=event.tenant,
             calling=event.calling.value,
             calling_shape=event.calling.shape,
+            calling_header=event.calling_header,
             called=event.called.value,
             called_shape=event.called.shape,
+            called_header=event.called_header,
+            unknown=unknown,
             egress=event.egress,
             degraded=event.degraded,
             microseconds=event.microseconds,
         )
+
+    def _shapes(self, event: Started) -> dict[str, str]:
+        """Count the shapes of a leg's numbers; give the forms of those that are unknown, by their header."""
+        unknown: dict[str, str] = {}
+        if event.source == MEDIA:
+            return unknown
+        believed = (event.calling_header, event.called_header)
+        for name, number in event.identity.items():
+            # A header with several values has the others as "Diversion[2]".
+            header = name.partition("[")[0]
+            if name not in believed and header not in DIVERTING:
+                continue
+            metrics.number_shapes.labels(event.source, header, number.shape or number.kind).inc()
+            if number.kind == "unknown":
+                unknown[name] = form(number.raw)
+                counted = self._counted(event.source, header, unknown[name])
+                metrics.numbers_unknown.labels(event.source, header, counted).inc()
+        return unknown
+
+    def _counted(self, trunk: str, header: str, found: str) -> str:
+        """The form to count under."""
+        forms = self._forms[trunk, header]
+        if found not in forms:
+            if len(forms) >= MOST_FORMS:
+                return OTHER
+            forms.add(found)
+        return found

@@ -4,7 +4,7 @@ import pytest
 from callevents import CLIENT, SIM, ended, started
 
 from kemi import metrics
-from kemi.agent.telling import Telling
+from kemi.agent.telling import MOST_FORMS, Telling
 from kemi.calls.inbox import Waiting
 from kemi.numbering.model import Number
 
@@ -66,13 +66,75 @@ def test_a_decision_is_counted(telling):
     assert value("decision_seconds_sum") == pytest.approx(took + 250e-6)
 
 
-def test_a_number_of_unknown_shape_is_counted_by_its_role(telling):
-    strange = Number("12345678", None, "unknown", "unknown", "12345678")
-    before = value("numbers_unknown_total", trunk="mvno-main", role="calling")
-    called = value("numbers_unknown_total", trunk="mvno-main", role="called")
-    telling.tell([waiting(started(0, calling=strange))])
-    assert value("numbers_unknown_total", trunk="mvno-main", role="calling") == before + 1
-    assert value("numbers_unknown_total", trunk="mvno-main", role="called") == called
+def unknown(text: str) -> Number:
+    return Number(text, None, "unknown", "unknown", text)
+
+
+def from_carrier(trunk: str, **given):
+    """A call from a carrier whose DID is in To, and its own name for the trunk in the Request-URI."""
+    identity = {"From": CLIENT, "To": SIM, "Request-URI": unknown("trunk-7")}
+    fields = {"source": trunk, "calling_header": "From", "called_header": "To", "identity": identity}
+    return waiting(started(0, **(fields | given)))
+
+
+def counted(name: str, trunk: str) -> dict[tuple[str, str], float]:
+    """Every sample of a trunk, by its header and its shape or form."""
+    last = {"number_shapes": "shape", "numbers_unknown": "form"}[name]
+    return {
+        (sample.labels["header"], sample.labels[last]): sample.value
+        for family in metrics.registry.collect()
+        if family.name == f"fmc_{name}"
+        for sample in family.samples
+        if sample.name.endswith("_total") and sample.labels["trunk"] == trunk
+    }
+
+
+def test_shapes_are_counted_by_the_header_that_was_believed(telling, log):
+    telling.tell([from_carrier("shapes")])
+    assert counted("number_shapes", "shapes") == {("From", "national"): 1, ("To", "e164_bare"): 1}
+    assert counted("numbers_unknown", "shapes") == {}
+    (entry,) = log.entries
+    assert (entry["calling_header"], entry["called_header"], entry["unknown"]) == ("From", "To", {})
+
+
+def test_a_number_of_unknown_shape_is_counted_by_its_header_and_form(telling, log):
+    strange = unknown("89161234567890")
+    telling.tell([from_carrier("drift", calling=strange, identity={"From": strange, "To": SIM})])
+    assert counted("numbers_unknown", "drift") == {("From", "8ddddddddddddd"): 1}
+    assert counted("number_shapes", "drift") == {("From", "unknown"): 1, ("To", "e164_bare"): 1}
+    assert log.entries[0]["unknown"] == {"From": "8ddddddddddddd"}
+
+
+def test_who_diverted_a_call_is_counted_too(telling):
+    identity = {"From": CLIENT, "To": SIM, "Diversion": SIM, "Diversion[2]": unknown("55")}
+    telling.tell([from_carrier("diverting", identity=identity)])
+    assert counted("numbers_unknown", "diverting") == {("Diversion", "5d"): 1}
+    assert counted("number_shapes", "diverting")["Diversion", "e164_bare"] == 1
+
+
+def test_a_leg_of_a_media_server_and_one_that_was_not_read_count_no_shapes(telling):
+    identity = {"From": unknown("55"), "Request-URI": SIM}
+    telling.tell([from_carrier("media", called_header="Request-URI", identity=identity)])
+    telling.tell([waiting(started(0, source="stranger", identity={}, calling=unknown("")))])
+    assert counted("number_shapes", "media") == counted("number_shapes", "stranger") == {}
+
+
+def test_strangers_cannot_make_forms_without_end(telling):
+    texts = ["#" * n + "*" * m + "1" for n in range(30) for m in range(30)] + [
+        "\N{SNOWMAN}" * 4000,
+        "\0",
+        '"}',
+    ]
+    for number, text in enumerate(texts):
+        event = from_carrier("hostile", identity={"From": unknown(text), "To": SIM}).event
+        telling.tell([waiting(event, str(number).encode())])
+    found = counted("numbers_unknown", "hostile")
+    assert len(found) == MOST_FORMS + 1
+    assert sum(found.values()) == len(texts)
+    assert found["From", "other"] > len(texts) / 2
+    event = from_carrier("hostile", identity={"From": SIM, "To": unknown("55")}).event
+    telling.tell([waiting(event, b"after")])
+    assert counted("numbers_unknown", "hostile")["To", "5d"] == 1
 
 
 def test_told_once_while_it_waits(telling, log):
