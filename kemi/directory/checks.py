@@ -5,11 +5,11 @@ from typing import TypeAlias
 
 from kemi.directory.document import Document, Tenant
 from kemi.directory.formats import split_address
-from kemi.directory.nodes import Path, spell
+from kemi.directory.nodes import Finding, Path, spell
+from kemi.directory.shapechecks import check_trunk
 from kemi.numbering.plan import plan_of
 from kemi.routing.model import MEDIA
 
-Finding: TypeAlias = tuple[Path, str]
 Has: TypeAlias = Callable[[Path], bool]
 """Whether something stands at a path although it could not be read: then its own complaint is enough."""
 
@@ -24,6 +24,9 @@ def check(document: Document, has: Has = lambda _: False) -> Iterator[Finding]:
     yield from _trunk_references(document, has)
     yield from _addresses(document)
     yield from _owners(document)
+    yield from _caller_ids(document, has)
+    for name, trunk in document.trunks.items():
+        yield from check_trunk(("trunks", name), trunk)
     for name, tenant in document.tenants.items():
         yield from _subscribers(("tenants", name), tenant)
         yield from _services(("tenants", name), tenant, has)
@@ -79,6 +82,36 @@ def _owners(document: Document) -> Iterator[Finding]:
         before = first.setdefault(number, path)
         if before is not path:
             yield path, f"{number} is already owned by {spell(before[:4])}; remove it from one of them"
+
+
+def _caller_ids(document: Document, has: Has) -> Iterator[Finding]:
+    """A number that no trunk owns would never be presented, and nobody would be told."""
+    owned = {number for trunk in document.trunks.values() for number in trunk.numbers}
+    # Of trunks that are not there, or could not be read whole, it is not known what they own.
+    if not document.trunks or any(
+        has(("trunks", name, "numbers", len(trunk.numbers))) for name, trunk in document.trunks.items()
+    ):
+        return
+    if any(has(("trunks", name)) for name in _named_trunks(document) if name not in document.trunks):
+        return
+    for name, tenant in document.tenants.items():
+        wanted: list[tuple[Path, str | None]] = [(("tenants", name, "caller_id"), tenant.caller_id)]
+        wanted += (
+            (("tenants", name, "subscribers", extension, "caller_id"), person.caller_id)
+            for extension, person in tenant.subscribers.items()
+        )
+        for path, number in wanted:
+            if number is not None and number not in owned:
+                text = f"no trunk owns {number}, so it would never be presented"
+                yield path, f"{text}; add it to numbers of the trunk whose operator lent it"
+
+
+def _named_trunks(document: Document) -> Iterator[str]:
+    for route in document.routes:
+        yield from route.trunks
+    for tenant in document.tenants.values():
+        for did in tenant.numbers.values():
+            yield did.trunk
 
 
 def _subscribers(at: Path, tenant: Tenant) -> Iterator[Finding]:

@@ -28,6 +28,8 @@ from kemi.directory.kinds import (
 Path: TypeAlias = tuple[str | int, ...]
 """Where a value stands: keys of mappings and indices of lists, from the root of the file."""
 
+Finding: TypeAlias = tuple[Path, str]
+"""What is wrong with the value at a path, and what to do."""
 
 _KeyValue: TypeAlias = tuple[str, yaml.Node, yaml.Node]
 

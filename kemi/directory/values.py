@@ -38,7 +38,7 @@ def _trunk(name: str, entry: TrunkEntry) -> Trunk:
         kind=entry.kind,
         peers=entry.peers,
         accept_from=entry.accept_from,
-        identity=entry.identity or IDENTITY[entry.kind],
+        identity=entry.identity or (IDENTITY[entry.kind] if _trusted(entry) else ("From",)),
         trusted=_trusted(entry),
         called_from=entry.called_from,
         calling=entry.ingress.calling,

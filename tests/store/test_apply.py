@@ -8,11 +8,11 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from kemi import store
-from kemi.directory import rows
+from kemi.directory import rows, values
 from kemi.directory.apply import DirectoryChangedError, apply, plan
 from kemi.directory.document import Document, Route, Subscriber, Tenant
 from kemi.directory.tables import DidRow, RevisionRow, SubscriberRow, TrunkRow
-from kemi.directory.yamlfile import DocumentError, load
+from kemi.directory.yamlfile import DocumentError, dump, load, parse
 
 EXAMPLE = Path(store.__file__).parent.parent / "examples" / "company.yaml"
 
@@ -61,6 +61,51 @@ def test_what_is_applied_is_held_and_applied_again_is_no_change(engine, example)
     again = put(engine, load(EXAMPLE))
     assert again.changes == ()
     assert log(engine) == [(1, "tester", "f.yaml: 17 added")]
+
+
+IDENTITY = """
+trunks:
+  odd:
+    kind: carrier
+    peers: ["sip:192.0.2.1"]
+    accept_from: ["192.0.2.1"]
+    identity: [P-Asserted-Identity, From]
+    trusted: true
+    called_from: P-Called-Party-ID
+    ingress:
+      calling: [e164]
+      called: [local, e164]
+      rewrite:
+        - {name: pair, match: "{caller}#{did}", replace: "{caller}", role: calling}
+        - {name: technical-prefix, match: "7777{number}", replace: "{number}"}
+    egress:
+      shape: e164
+      headers: {Diversion: national_trunk, History-Info: e164_bare, Remote-Party-ID: local}
+      privacy: drop
+      identity: [Remote-Party-ID, P-Preferred-Identity]
+      forwarded: original
+      diversion: [Diversion, History-Info]
+    numbers: ["+74951234567"]
+    area_code: "495"
+    prefixes: {trunk: "0", international: ["00", "810"]}
+tenants:
+  company:
+    prefixes: {international: ["00"]}
+    caller_id: "+74951234567"
+    subscribers:
+      "201": {clir: true, caller_id: "+74951234567"}
+"""
+"""Every key that says how numbers and identities are read and written."""
+
+
+def test_every_key_of_numbers_and_identity_is_held_exported_and_applied_again(engine):
+    wanted = parse(IDENTITY, "f.yaml")
+    put(engine, wanted)
+    assert held(engine) == wanted
+    exported = parse(dump(held(engine)), "exported.yaml")
+    assert put(engine, exported, prune=True).changes == ()
+    (trunk,) = values.trunks(held(engine))
+    assert (trunk.trusted, trunk.egress.privacy, trunk.rewrites[1].role) == (True, "drop", None)
 
 
 def test_a_change_names_what_was_and_what_will_be(engine, example):

@@ -10,7 +10,8 @@ import pytest
 
 from kemi.directory import snapshot, values
 from kemi.directory.yamlfile import load
-from kemi.routing.model import Did, Route, Subscriber, Tenant, Trunk
+from kemi.numbering.model import Rewrite
+from kemi.routing.model import Did, Egress, Prefixes, Route, Subscriber, Tenant, Trunk
 
 EXAMPLE = Path(snapshot.__file__).parent.parent.parent / "examples" / "company.yaml"
 SETS = {"mvno-main": 100, "legacy-landline": 101, "wholesale": 102}
@@ -89,6 +90,34 @@ def test_the_snapshot_answers_as_the_directory_in_memory(tmp_path, reader):
         assert [found.trunk_set(name) for name in SETS] == [100, 101, 102]
         with pytest.raises(KeyError):
             found.trunk_set("none")
+
+
+def test_what_says_how_numbers_are_read_and_written_is_carried(tmp_path, reader):
+    trunk = Trunk(
+        name="odd",
+        kind="carrier",
+        peers=("sip:192.0.2.1",),
+        accept_from=("192.0.2.1",),
+        identity=("P-Asserted-Identity",),
+        trusted=True,
+        called_from="P-Called-Party-ID",
+        rewrites=(Rewrite("pair", "{caller}#{did}", "{caller}", "calling"), Rewrite("t", "7{n}", "{n}")),
+        egress=Egress(
+            headers={"To": "local"},
+            privacy="pass",
+            identity=("Remote-Party-ID",),
+            forwarded="original",
+            diversion=("Diversion", "History-Info"),
+        ),
+        prefixes=Prefixes("0", ("00", "810")),
+    )
+    tenant = Tenant("t", prefixes=Prefixes(international=("00",)))
+    person = Subscriber("t", "201", msisdn="+79990000201", clir=True)
+    snapshot.write(tmp_path, snapshot.Globals(1, (trunk,), (), (tenant,), {"odd": 100}), [person], ())
+    with reader() as found:
+        assert found.trunk("odd") == trunk
+        assert found.tenant("t") == tenant
+        assert found.subscriber_by_msisdn("+79990000201") == person
 
 
 def test_its_files_are_not_for_everybody(tmp_path):

@@ -216,6 +216,16 @@ CASES = {
         'peers: ["127.0.0.1"]',
         "is no SIP URI of a server",
     ),
+    "placeholder of a rule that matches nothing": (
+        "called: [e164, e164_bare]}",
+        'called: [e164], rewrite: [{name: pair, match: "{caller}#{did}", replace: "{called}"}]}',
+        "rewrite[0].replace: uses {called}, which match has not",
+    ),
+    "brace of a rule that is no placeholder": (
+        "called: [e164, e164_bare]}",
+        'called: [e164], rewrite: [{name: pair, match: "{caller}#{", replace: "{caller}"}]}',
+        "rewrite[0].match: ",
+    ),
     "country without a plan": ("country: RU", "country: DE", '"DE" has no dial plan here; known are '),
     "time zone": ("Europe/Moscow", "Europe/Moskva", "is no time zone"),
     "opening hours": ("Mon-Fri 09:00-18:00", "Mon-Fri 9-18", "are no opening hours"),
@@ -227,12 +237,58 @@ CASES = {
         'destinations.crm.kind: "bitrix" is not known; use one of bitrix24, webhook',
     ),
     "destination without a kind": ("kind: bitrix24, ", "", "destinations.crm.kind: is missing; write one of"),
+    "rules of one name": (
+        "called: [e164, e164_bare]}",
+        'called: [e164], rewrite: [{name: a, match: "1{n}", replace: "{n}"}, {name: a, match: "2", replace: "3"}]}',
+        'rewrite[1].name: "a" is also the name of rule 0; the trail would not tell them apart',
+    ),
+    "assertions of a trunk that is not believed": (
+        "called_from: To ",
+        "trusted: false\n    identity: [P-Asserted-Identity, From]\n    called_from: To ",
+        "trusted: an untrusted trunk is not believed what it asserts, but identity names P-Asserted-Identity; write",
+    ),
+    "local numbers without an area": (
+        "egress: {shape: national_trunk}",
+        "egress: {shape: national_trunk, headers: {To: local}}",
+        "egress.headers.To: local means nothing without an area code; set area_code",
+    ),
+    "local callers without an area": (
+        "calling: [national, national_trunk, international_prefix]",
+        "calling: [local]",
+        "ingress.calling[0]: local means nothing without an area code",
+    ),
+    "national numbers without a country": (
+        "egress: {shape: national_trunk}",
+        'egress: {shape: e164, headers: {To: national}}\n    country: "001"',
+        "egress.headers.To: national means nothing without a country; set country",
+    ),
+    "prefixes that are one": (
+        "egress: {shape: national_trunk}",
+        'egress: {shape: national_trunk}\n    prefixes: {trunk: "0", international: ["00", "0"]}',
+        "prefixes.international[1]: 0 is also the trunk prefix",
+    ),
+    "caller_id of a tenant that no trunk owns": (
+        'caller_id: "+74951234567" ',
+        'caller_id: "+74951234568" ',
+        "company.caller_id: no trunk owns +74951234568, so it would never be presented; add it to numbers",
+    ),
+    "caller_id of a subscriber that no trunk owns": (
+        'caller_id: "+74957654321"',
+        'caller_id: "+79990000203"',
+        "subscribers.203.caller_id: no trunk owns +79990000203",
+    ),
     "missing key": ("kind: mvno ", "# ", "trunks.mvno-main.kind: is missing; add it: one of mvno, carrier"),
 }
 
 
-ELSEWHERE = {"msisdn that is a DID", "missing key"}
-"""Their line is another one than the one that was changed: of the second owner, of the key above."""
+ELSEWHERE = {
+    "msisdn that is a DID",
+    "missing key",
+    "local numbers without an area",
+    "national numbers without a country",
+    "prefixes that are one",
+}
+"""Their line is another one than the one that was changed: of the second owner, of the key above, below."""
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -268,6 +324,26 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file():
 def test_a_reference_to_what_could_not_be_read_is_no_second_mistake():
     lines, _ = broken("kind: carrier", "kind: carier")
     assert len(lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('numbers: ["+74951234567"]', "numbers: [+74951234567]"),
+        ("kind: carrier", "kind: carier"),
+    ],
+)
+def test_what_a_trunk_owns_that_could_not_be_read_is_no_second_mistake(old, new):
+    assert len(broken(old, new)[0]) == 1
+
+
+def test_a_part_without_trunks_may_name_any_caller_id():
+    assert parse('tenants: {a: {caller_id: "+74951234567"}}', "f.yaml").tenants["a"].caller_id
+
+
+def test_an_untrusted_mobile_network_is_asked_for_from_alone():
+    text = GOOD.replace("identity: [P-Served-User, P-Asserted-Identity, From] ", "trusted: false ")
+    assert values.directory(parse(text, "f.yaml")).trunk("mvno-main").identity == ("From",)
 
 
 @pytest.mark.parametrize(
