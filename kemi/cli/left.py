@@ -3,8 +3,8 @@
 from kemi.identity import user_of
 from kemi.numbering.canonicalise import reader
 from kemi.numbering.model import Number, Shape
-from kemi.numbering.plan import plan_of
 from kemi.routing.model import Trunk
+from kemi.routing.reading import plan_for
 
 NUMBERED = frozenset(
     {
@@ -33,5 +33,5 @@ def read_back(header: str, value: str, trunk: Trunk) -> Number | None:
     if header not in NUMBERED:
         return None
     shapes = dict.fromkeys((trunk.egress.headers.get(header, trunk.egress.shape), *WIDER))
-    number = reader(tuple(shapes), plan_of(trunk.country), trunk.area_code).read(user_of(value), "calling")
+    number = reader(tuple(shapes), plan_for(trunk), trunk.area_code).read(user_of(value), "calling")
     return None if number.kind == "unknown" else number
