@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from kemi.cli.output import DataOption, FormatOption, Given
 
-NOUNS = ("apply", "calls", "explain", "export", "number")
+NOUNS = ("apply", "calls", "explain", "export", "number", "replay")
 
 
 class _Nouns(TyperGroup):
