@@ -5,8 +5,8 @@ may be told again after the agent itself was restarted.
 
 Of the numbers of a leg those are counted that go on: who calls and who is called, from the header that was
 believed, and who diverted the call. What stands in other headers is in the record, but its shape means
-nothing: a carrier may write its own trunk's name in a Request-URI that nobody reads. Legs from a media
-server count no shapes: their numbers are those that the edge wrote itself.
+nothing: a carrier may write its own trunk's name in a Request-URI that nobody reads, and History-Info names
+proxies. Legs from a media server count no shapes: their numbers are those that the edge wrote itself.
 """
 
 from collections import defaultdict
@@ -25,8 +25,6 @@ MOST_FORMS = 100
 
 OTHER = "other"
 """Stands for every form beyond those."""
-
-DIVERTING = frozenset({"Diversion", "History-Info"})
 
 Key = Path | tuple[str, bytes]
 
@@ -85,7 +83,7 @@ class Telling:
         for name, number in event.identity.items():
             # A header with several values has the others as "Diversion[2]".
             header = name.partition("[")[0]
-            if name not in believed and header not in DIVERTING:
+            if name not in believed and header != "Diversion":
                 continue
             metrics.number_shapes.labels(event.source, header, number.shape or number.kind).inc()
             if number.kind == "unknown":
