@@ -4,7 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kemi.identity import _user_of_any, identify, uri_of, user_of
+from kemi.identity import identify, uri_of, user_of
+from kemi.identity.uri import _user_of_any
 
 ORDER = ("P-Served-User", "P-Asserted-Identity", "From")
 
@@ -24,11 +25,14 @@ ORDER = ("P-Served-User", "P-Asserted-Identity", "From")
         ("<sip:%2B79161234567@192.0.2.1>", "+79161234567"),
         ("<sip:%2A98@192.0.2.1>", "*98"),
         ("<sip:%zz9@192.0.2.1>", "%zz9"),
-        ("<sip:89161234567;phone-context=+7@192.0.2.1;user=phone>", "89161234567"),
-        ("<sip:112;phone-context=ims.mnc001.mcc250.3gppnetwork.org@192.0.2.1>", "112"),
+        ("<sip:89161234567;phone-context=+7@192.0.2.1;user=phone>", "89161234567;phone-context=+7"),
+        (
+            "<sip:112;phone-context=ims.mnc001.mcc250.3gppnetwork.org@192.0.2.1>",
+            "112;phone-context=ims.mnc001.mcc250.3gppnetwork.org",
+        ),
         ("<sip:+79161234567:secret@192.0.2.1>", "+79161234567"),
         ("<tel:+7-916-123-45-67>", "+7-916-123-45-67"),
-        ("tel:89161234567;phone-context=+7", "89161234567"),
+        ("tel:89161234567;phone-context=+7", "89161234567;phone-context=+7"),
         ("<sip:+79161234567@ims.example>, <tel:+79161234567>", "+79161234567"),
         ("<sip:79161234567#4951234567@192.0.2.1>", "79161234567#4951234567"),
         ("<sip:anonymous@anonymous.invalid>", "anonymous"),
