@@ -119,8 +119,10 @@ def _trails(call: CallRecord) -> Iterator[tuple[str, str, str, str]]:
 
 def _left(call: CallRecord, trunk: Trunk | None) -> Iterator[tuple[str, str, str, str]]:
     for header, value in call.egress.items():
-        number = None if trunk is None else read_back(header, value, trunk)
-        yield header, value, (number and number.shape) or "", number.value if number else ""
+        name, left = header, value
+        for number in [None] if trunk is None else read_back(header, value, trunk):
+            yield name, left, (number and number.shape) or "", number.value if number else ""
+            name, left = "", ""
 
 
 def _telling(ids: Iterable[str]) -> int:

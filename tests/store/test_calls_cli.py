@@ -23,6 +23,7 @@ LEFT = {
     "Request-URI": "sip:81049301234567@192.0.2.7",
     "From": "<sip:84951234567@192.0.2.1>",
     "To": "<sip:112@192.0.2.7>",
+    "Diversion": "<sip:84957654321@192.0.2.1>;reason=no-answer, <sip:84951112233@192.0.2.1>;reason=unknown",
     "Privacy": "id",
 }
 PATH = f"2026/09/21/{CALL}.wav"
@@ -197,7 +198,8 @@ def test_show_tells_people_what_arrived_and_what_it_is(fmcctl):
     assert "1:07, of it talk 1:03" in out
 
 
-def test_show_tells_what_left_and_reads_it_back(fmcctl):
+def test_show_tells_what_left_and_reads_it_back(fmcctl, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     _, out, _ = fmcctl("show", OPEN, "-F", "json")
     assert json.loads(out)["egress"] == LEFT
     _, out, _ = fmcctl("show", OPEN)
@@ -207,6 +209,8 @@ def test_show_tells_what_left_and_reads_it_back(fmcctl):
         ["Request-URI", "sip:81049301234567@192.0.2.7", "international_prefix", "+49301234567"],
         ["From", "<sip:84951234567@192.0.2.1>", "national_trunk", "+74951234567"],
         ["To", "<sip:112@192.0.2.7>"],
+        ["Diversion", *LEFT["Diversion"].split(), "national_trunk", "+74957654321"],
+        ["national_trunk", "+74951112233"],
         ["Privacy", "id"],
     ]
 
