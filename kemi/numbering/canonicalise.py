@@ -197,18 +197,17 @@ class Reader:
             return _unknown(raw, raw, ())
         text = raw
         trail: tuple[Step, ...] = ()
-        if self._rewrites or not (raw.isdigit() or (raw[:1] == "+" and raw[1:].isdigit())):
-            if role == "calling" and is_withheld(raw):
-                return _withheld(raw, raw, ())
-            if self._rewrites:
-                if dialled:
-                    # No rule of a trunk keeps anybody from help.
-                    text, trail = _bare(*_without_parameters(raw, ()), dialled=True)
-                    if text in self._emergency:
-                        return Number(
-                            raw, None, "emergency", None, text, (*trail, Step("emergency", text, text))
-                        )
-                text, trail = _rewritten(raw, self._rewrites[role])
+        plain = raw.isdigit() or (raw[:1] == "+" and raw[1:].isdigit())
+        if not plain and role == "calling" and is_withheld(raw):
+            return _withheld(raw, raw, ())
+        if self._rewrites:
+            if dialled:
+                # No rule of a trunk keeps anybody from help.
+                text, trail = _bare(*_without_parameters(raw, ()), dialled=True)
+                if text in self._emergency:
+                    return Number(raw, None, "emergency", None, text, (*trail, Step("emergency", text, text)))
+            text, trail = _rewritten(raw, self._rewrites[role])
+        if trail or not plain:
             text, trail = _without_parameters(text, trail)
             if trail and role == "calling" and is_withheld(text):
                 return _withheld(raw, text, trail)

@@ -75,11 +75,15 @@ def _compiled(rule: Rewrite) -> Change | None:
     pieces = _PLACE.split(rule.match)
     literals, names = pieces[::2], pieces[1::2]
     name, match, replace = rule.name, rule.match, rule.replace
+    # Without it there is nothing to try, and most texts are without it.
+    needed = max(literals, key=len)
     written = _PLACE.split(replace)
     # Where each piece of `replace` comes from: an even one is literal, an odd one a placeholder's index.
     parts = [names.index(piece) if index % 2 else piece for index, piece in enumerate(written)]
 
     def change(text: str) -> Step | None:
+        if needed not in text:
+            return None
         if not names:
             after = replace if text == match else text
         else:

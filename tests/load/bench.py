@@ -6,6 +6,8 @@ default allocator), `tracked` (dialog and acc too) and `edge` (everything on: a 
 subscribers, decision, spool with what the record, metrics and logs need; the agents, which are processes of
 their own, are off). CPU is that of all Kamailio processes, from /proc/PID/task/*/schedstat. The added delay
 is the time from INVITE to 180 less the median of the same calls sent without any proxy.
+
+Numbers are measured apart, without calls (bench_numbers.py); `--only numbers` does nothing else.
 """
 
 import argparse
@@ -28,6 +30,7 @@ from rich.table import Table
 from demo.processes import Process, stop_all
 from kemi.directory import snapshot
 from kemi.routing.model import Egress, Route, Subscriber, Tenant, Trunk
+from tests.load import bench_numbers
 
 HERE = Path(__file__).resolve().parent
 REPO = HERE.parent.parent
@@ -290,7 +293,8 @@ def show(report: dict[str, object], rows: dict[str, list[dict[str, float]]], con
         table.add_column(column, justify="left" if not column else "right")
     cells: dict[str, dict[str, float]] = report["rows"]  # type: ignore[assignment]
     native = cells["native"]["cpu_us_per_call"]
-    for name, row in cells.items():
+    for name, measured in rows.items():
+        row = cells[name]
         cpu = row.get("cpu_us_per_call")
         table.add_row(
             name,
@@ -298,7 +302,7 @@ def show(report: dict[str, object], rows: dict[str, list[dict[str, float]]], con
             f"{cpu / native:.2f}" if cpu else "",
             f"{row['p50_us']:.0f}" if cpu else f"({row['p50_us']:.0f})",
             f"{row['p99_us']:.0f}" if cpu else f"({row['p99_us']:.0f})",
-            str(int(sum(one["failed"] for one in rows[name]))),
+            str(int(sum(one["failed"] for one in measured))),
             f"{row['worker_private_mib']:.1f}" if cpu else "",
         )
     console.print(table)
@@ -314,8 +318,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count(), help="UDP workers of Kamailio, of every variant"
     )
+    parser.add_argument("--only", choices=["numbers"], help="numbers: canonicalisation alone; no report")
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
+    if options.only == "numbers":
+        console.print(bench_numbers.words(bench_numbers.measure()), soft_wrap=True)
+        return 0
     work = REPO / "var/bench"
     shutil.rmtree(work, ignore_errors=True)
     (work / "state").mkdir(parents=True)
@@ -329,8 +337,10 @@ def main(arguments: list[str]) -> int:
         console.print(f"[red]bench:[/] {error}")
         return 1
     report = summarise(rows, options.rate)
+    report["rows"]["canonicalise"] = bench_numbers.measure()  # type: ignore[index]
     (work / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     show(report, rows, console)
+    console.print(bench_numbers.words(report["rows"]["canonicalise"]), soft_wrap=True)  # type: ignore[index]
     console.print(f"Report: {os.path.relpath(work / 'report.json')}")
     return 0 if report["failed"] == 0 else 1
 

@@ -11,12 +11,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from company import HOST, MVNO, directory
 
 from kemi.numbering.canonicalise import canonicalise
+from kemi.numbering.model import Rewrite
 from kemi.numbering.plan import RU
 from kemi.numbering.present import present
 from kemi.routing.decide import decide
 from kemi.routing.explain import call_from
 from kemi.routing.model import MEDIA, Call, Fmc
 
+PAIR = (Rewrite("pair", "{caller}#{did};npdi", "{did};npdi"),)
 ROUNDS, TIMES = 15, 20_000
 
 
@@ -66,6 +68,9 @@ def main() -> None:
         ),
         "canonicalise, no shape fits": lambda: canonicalise(
             "380671234567", "called", MVNO.called, RU, "495", no
+        ),
+        "canonicalise, a rule and parameters": lambda: canonicalise(
+            "79161234567#84951234567;npdi", "called", MVNO.called, RU, "495", no, rewrites=PAIR
         ),
         "present national_trunk": lambda: present("+79161234567", "national_trunk", RU),
         "decide mobile-originated, leg 1": lambda: decide(sim, example, HOST),
