@@ -34,11 +34,15 @@ class CaptureError(Exception):
 
 
 class Capture:
-    """Captures UDP and ICMP on loopback while the context lasts; ready when the context is entered."""
+    """Captures UDP and ICMP on loopback while the context lasts; ready when the context is entered.
 
-    def __init__(self, path: Path, interface: str = "lo") -> None:
+    `wanted` is a capture filter (pcap-filter(7)); it must let UDP through, which tells when it is ready.
+    """
+
+    def __init__(self, path: Path, interface: str = "lo", wanted: str = "udp or icmp") -> None:
         self.path = path
         self._interface = interface
+        self._wanted = wanted
         self._log = path.with_suffix(".log")
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -54,7 +58,7 @@ class Capture:
                         "-i",
                         self._interface,
                         "-f",
-                        "udp or icmp",
+                        self._wanted,
                         "-F",
                         "pcap",
                         "-w",
