@@ -49,11 +49,23 @@ class Transactions:
         return 1
 
 
+class Headers:
+    """KSR.hdr: what was appended."""
+
+    def __init__(self) -> None:
+        self.appended: list[str] = []
+
+    def append(self, lines: str) -> int:
+        self.appended.append(lines)
+        return 1
+
+
 class FakeKsr(ModuleType):
     """The module `KSR`; `message` replaces the message at hand."""
 
     pv: PseudoVariables
     tm: Transactions
+    hdr: Headers
 
     def __init__(self) -> None:
         super().__init__("KSR")
@@ -62,6 +74,7 @@ class FakeKsr(ModuleType):
     def message(self, values: dict[str, str | int]) -> None:
         self.pv = PseudoVariables(dict(values))
         self.tm = Transactions()
+        self.hdr = Headers()
 
 
 def install() -> FakeKsr:

@@ -52,11 +52,17 @@ def _uri(name_addr: str) -> str:
 
 
 class Ids(NamedTuple):
-    """What the dialog keeps of a leg: the call, the leg, and the egress trunk ("" for media)."""
+    """What transaction and dialog keep of a leg, none of it with a space in it.
+
+    `egress` is "" for media, `source` a trunk or MEDIA; `called` is the number that was called, canonical,
+    "" where it is not known.
+    """
 
     call: str
     leg: str
-    egress: str = ""
+    egress: str
+    source: str
+    called: str
 
     @classmethod
     def read(cls) -> "Ids":
@@ -76,6 +82,8 @@ def to_media(decision: Decision, ids: Ids) -> int:
 def to_trunks(decision: Decision, ids: Ids, set_of: Callable[[str], int]) -> int:
     """Leave the first target for RELAY_TRUNK, and the others with the transaction."""
     attempts = [Attempt(target) for target in decision.targets]
+    if attempts[0].target.masked:
+        KSR.pv.seti("$avp(masked)", 1)
     if decision.direction != "emergency":
         return next_of(attempts, ids, set_of)
     # Probing may be wrong, and an emergency call has nothing to lose: when no trunk that is up took it, each
@@ -102,11 +110,23 @@ def next_of(attempts: Sequence[Attempt], ids: Ids, set_of: Callable[[str], int])
     trunk = target.trunk or ""
     KSR.pv.sets("$ru", target.uri)
     KSR.pv.seti("$avp(set)", STRAIGHT if first.straight else set_of(trunk))
-    KSR.pv.sets("$avp(call)", f"{ids.call} {ids.leg} {trunk}")
+    KSR.pv.sets("$avp(call)", f"{ids.call} {ids.leg} {trunk} {ids.source} {ids.called}")
     KSR.pv.sets("$avp(from)", _uri(caller))
     KSR.pv.sets("$avp(to)", _uri(callee))
     KSR.pv.sets("$avp(headers)", _header_lines(headers))
     return TO_TRUNK
+
+
+def after(attempts: Sequence[Attempt], ids: Ids, set_of: Callable[[str], int]) -> int:
+    """The same for another trunk than before, whose caller may or may not be masked."""
+    KSR.pv.seti("$avp(masked)", int(attempts[0].target.masked))
+    return next_of(attempts, ids, set_of)
+
+
+def append(headers: Mapping[str, str]) -> None:
+    """Add headers to the reply or request at hand."""
+    if headers:
+        KSR.hdr.append(_header_lines(headers))
 
 
 def kept() -> list[Attempt]:

@@ -17,8 +17,9 @@ from kemi.calls import events
 from kemi.directory.snapshot import SnapshotDirectory
 from kemi.edge import apply, callid
 from kemi.edge.apply import Ids
-from kemi.edge.request import Reader, text
+from kemi.edge.request import Reader, connected_headers, text
 from kemi.edge.spooling import Spool
+from kemi.routing.connected import connected
 from kemi.routing.decide import decide
 from kemi.routing.model import MEDIA, Decision
 
@@ -104,26 +105,28 @@ class Edge:
         source = KSR.pv.gete("$avp(source)")
         leg = callid.new()
         call = text("$hdr(X-FMC-Call)") or "" if source == MEDIA else leg
-        return self._decide(source, Ids(call if callid.valid(call) else leg, leg), media_up=True)
+        return self._decide(source, call if callid.valid(call) else leg, leg, media_up=True)
 
     @entry
     def media_down(self, _: Any) -> int:
         """Decide again: no media server took the call."""
-        return self._decide(KSR.pv.gete("$avp(source)"), Ids.read(), media_up=False)
+        ids = Ids.read()
+        return self._decide(ids.source, ids.call, ids.leg, media_up=False)
 
-    def _decide(self, source: str, ids: Ids, *, media_up: bool) -> int:
+    def _decide(self, source: str, call: str, leg: str, *, media_up: bool) -> int:
         begun = time.time_ns()
         worker = self._worker()
         with worker.directory as directory:
-            call = worker.reader.read(source, directory, media_up=media_up)
-            decision = decide(call, directory, self._settings.listen)
+            invite = worker.reader.read(source, directory, media_up=media_up)
+            decision = decide(invite, directory, self._settings.listen)
+            ids = Ids(call, leg, "", source, decision.called.canonical or "")
             code = _carry_out(decision, ids, directory)
         # Spooled before the route relays: what happens from here on has a record. This one write also
         # carries what the ship agent counts and logs, off the SIP path (ADR 0006).
         worker.keep(
             events.Started(
-                call=ids.call,
-                leg=ids.leg,
+                call=call,
+                leg=leg,
                 at=begun // 1000,
                 node=self._settings.node,
                 source=source,
@@ -161,38 +164,62 @@ class Edge:
         if not attempts:
             return apply.REFUSED
         with self._worker().directory as directory:
-            return apply.next_of(attempts, Ids.read(), directory.trunk_set)
+            return apply.after(attempts, Ids.read(), directory.trunk_set)
 
-    # -- events of a tracked leg; arguments: [reply's status, ours] call leg egress ---------
+    # -- who a party says it is, in a reply or a later request; arguments: the way, then the ids ------
+
+    @entry
+    def connected(self, _: Any, arguments: str) -> int:
+        """Show the other side who this side says it is now. What was said is stripped already.
+
+        The way is "up" towards the calling side, "down" towards the called one.
+        """
+        way, *kept = arguments.split(" ")
+        ids = Ids(*kept)
+        worker = self._worker()
+        with worker.directory as directory:
+            callee = directory.trunk(ids.egress) if ids.egress else None
+            caller = None if ids.source == MEDIA else directory.trunk(ids.source)
+            if (callee is None and ids.egress) or (caller is None and ids.source != MEDIA):
+                return DONE  # the trunk is gone: what it says, or may be told, is not known any more
+            sender, receiver, called = (
+                (callee, caller, ids.called or None) if way == "up" else (caller, callee, None)
+            )
+            told = connected(connected_headers(), sender, receiver, called, self._settings.listen)
+        apply.append(told.headers)
+        return DONE
+
+    # -- events of a tracked leg; arguments: [reply's status, ours] and the ids -----------------------
 
     @entry
     def answered(self, _: Any, arguments: str) -> int:
         """The leg was answered."""
-        call, leg, egress = arguments.split(" ")
+        ids = Ids(*arguments.split(" "))
         self._worker().keep(
-            events.Answered(call=call, leg=leg, at=time.time_ns() // 1000, egress=egress or None)
+            events.Answered(call=ids.call, leg=ids.leg, at=time.time_ns() // 1000, egress=ids.egress or None)
         )
         return DONE
 
     @entry
     def ended(self, _: Any, arguments: str) -> int:
         """The answered leg is over."""
-        call, leg, _egress = arguments.split(" ")
-        self._worker().keep(events.Ended(call=call, leg=leg, at=time.time_ns() // 1000))
+        ids = Ids(*arguments.split(" "))
+        self._worker().keep(events.Ended(call=ids.call, leg=ids.leg, at=time.time_ns() // 1000))
         return DONE
 
     @entry
     def failed(self, _: Any, arguments: str) -> int:
         """The leg was never answered."""
-        replied, ours, call, leg, egress = arguments.split(" ")
+        replied, ours, *kept = arguments.split(" ")
+        ids = Ids(*kept)
         status = replied if replied.isdigit() else ours
         self._worker().keep(
             events.Failed(
-                call=call,
-                leg=leg,
+                call=ids.call,
+                leg=ids.leg,
                 at=time.time_ns() // 1000,
                 status=int(status) if status.isdigit() else 408,
-                egress=egress or None,
+                egress=ids.egress or None,
             )
         )
         return DONE

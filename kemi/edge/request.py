@@ -1,22 +1,64 @@
 """Read an initial INVITE: from Kamailio's pseudo-variables to a Call."""
 
+from collections.abc import Iterable
+from typing import TypeAlias
+
 import KSR
 
 from kemi.routing.model import MEDIA, Call, Directory, Fmc, Trunk
 
-_MEDIA_HEADERS = ("From", "P-Asserted-Identity", "Privacy")
+_MEDIA_HEADERS = ("From", "P-Asserted-Identity", "Privacy", "Diversion")
+_TRUNK_HEADERS = (
+    "From",
+    "To",
+    "P-Asserted-Identity",
+    "P-Preferred-Identity",
+    "Remote-Party-ID",
+    "Diversion",
+    "History-Info",
+    "Privacy",
+)
+"""Read whether or not this trunk's decision uses them: what arrived is in the record (kemi.identity)."""
+_MOBILE_HEADERS = ("P-Served-User", "Route", "Loop-Guard")
+
+_MAY_REPEAT = frozenset(
+    {"P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "Diversion", "History-Info"}
+)
+_MOST = 10
+"""Occurrences of one header that are read; an honest call has fewer."""
+
+# What kamailio/routes/ strip or write anew; everything else of a message passes unread.
+_NOT_CARRIED = frozenset(
+    {
+        "contact",
+        "m",
+        "p-asserted-identity",
+        "p-preferred-identity",
+        "p-served-user",
+        "p-called-party-id",
+        "p-access-network-info",
+        "p-charging-vector",
+        "remote-party-id",
+        "diversion",
+        "history-info",
+        "privacy",
+        "loop-guard",
+        "route",
+    }
+)
+_ADDRESSED = frozenset({"from", "f", "to", "t"})
+"""Of these routing writes the URI; their parameters stay."""
 
 
-def _wanted(trunk: Trunk | None) -> tuple[str, ...]:
-    """Which headers a decision about a call from this trunk may look at: each one read costs 0.4 µs."""
+def _names(trunk: Trunk | None) -> tuple[str, ...]:
+    """Which headers of a call from this trunk are read: each one costs 0.2 to 0.4 µs."""
     if trunk is None:
         return _MEDIA_HEADERS
-    names = dict.fromkeys((*trunk.identity, "From", "Privacy"))
-    if trunk.called_from == "To":
-        names["To"] = None
+    names = dict.fromkeys((*trunk.identity, *_TRUNK_HEADERS))
+    if trunk.called_from.startswith("P-"):
+        names[trunk.called_from] = None
     if trunk.kind == "mvno":
-        names["Loop-Guard"] = None
-        names["P-Served-User"] = None
+        names.update(dict.fromkeys(_MOBILE_HEADERS))
     return tuple(names)
 
 
@@ -33,23 +75,79 @@ def text(variable: str) -> str | None:
     return value
 
 
+Wanted: TypeAlias = tuple[tuple[str, str, bool], ...]
+"""Headers to read: name, pseudo-variable, and whether it may come several times."""
+
+
+def wanted(names: Iterable[str]) -> Wanted:
+    """Prepare names for `read_headers`."""
+    return tuple((name, f"$hdr({name})", name in _MAY_REPEAT) for name in names)
+
+
+_CONNECTED = wanted(("P-Asserted-Identity", "Remote-Party-ID", "Privacy"))
+
+
+def read_headers(headers: Wanted) -> dict[str, str]:
+    """The headers that the message at hand has, each with its whole value."""
+    found = {}
+    for name, variable, repeats in headers:
+        value = text(variable)
+        if value is not None:
+            found[name] = _with_others(name, value) if repeats else value
+    return found
+
+
+def connected_headers() -> dict[str, str]:
+    """What the reply or the later request at hand says of its sender."""
+    return read_headers(_CONNECTED)
+
+
+def _with_others(name: str, value: str) -> str:
+    """Join the values of a header that came several times (RFC 3261 section 7.3.1)."""
+    for index in range(1, _MOST):
+        another = text(f"$(hdr({name})[{index}])")
+        if another is None:
+            break
+        value += ", " + another
+    return value
+
+
+def carried() -> str:
+    """What the far side is sent of this INVITE unread: headers, parameters of From and To, the body."""
+    lines = iter((text("$mb") or "").lstrip("\r\n").split("\n"))
+    next(lines)
+    kept = []
+    name = ""
+    for line in lines:
+        # A lone line feed ends a line for Kamailio too.
+        field = line.rstrip("\r")
+        if not field:
+            break
+        if field[0] not in " \t":
+            name = field.partition(":")[0].rstrip().lower()
+        if name in _ADDRESSED:
+            kept.append(field.rpartition(">")[2] if ">" in field else field.partition(";")[2])
+        elif name not in _NOT_CARRIED and not name.startswith("x-fmc-"):
+            kept.append(field)
+    return "\n".join([*kept, *lines])
+
+
 class Reader:
     """Builds Calls; remembers for each trunk which headers matter, until the directory changes."""
 
     def __init__(self) -> None:
         self._revision = -1
-        self._names: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._wanted: dict[str, Wanted] = {}
 
     def _headers(self, source: str, directory: Directory) -> dict[str, str]:
         if directory.revision != self._revision:
-            self._names.clear()
+            self._wanted.clear()
             self._revision = directory.revision
-        names = self._names.get(source)
-        if names is None:
+        headers = self._wanted.get(source)
+        if headers is None:
             trunk = None if source == MEDIA else directory.trunk(source)
-            names = tuple((name, f"$hdr({name})") for name in _wanted(trunk))
-            self._names[source] = names
-        return {name: value for name, variable in names if (value := text(variable)) is not None}
+            headers = self._wanted[source] = wanted(_names(trunk))
+        return read_headers(headers)
 
     def read(self, source: str, directory: Directory, *, media_up: bool) -> Call:
         """Give the INVITE at hand as a value."""
@@ -68,4 +166,5 @@ class Reader:
             headers=self._headers(source, directory),
             fmc=fmc,
             media_up=media_up,
+            carried="" if media_up else carried(),
         )

@@ -124,7 +124,7 @@ class Leg:
 
     def __init__(self, party: Party, invite: Message, local: str, remote: str) -> None:
         self.party, self.invite, self.local, self.remote = party, invite, local, remote
-        self.target = ""
+        self.target = self.contact = ""
         self.routes: Sequence[str] = ()
         self.sequence = int(invite.header("CSeq").split(" ")[0])
 
@@ -139,6 +139,8 @@ class Leg:
         headers: Sequence[Header] = (),
         uri: str | None = None,
         call_id: str | None = None,
+        contact: str | None = None,
+        body: str = SDP,
     ) -> "Leg":
         """Send an INVITE."""
         uri = uri or f"sip:{user}@{HOST}"
@@ -150,14 +152,15 @@ class Leg:
             ("To", to or f"<sip:{user}@{HOST}>"),
             ("Call-ID", call_id or mark),
             ("CSeq", "1 INVITE"),
-            ("Contact", f"<sip:caller@{party.host}>"),
+            ("Contact", contact or f"<sip:caller@{party.host}>"),
             *headers,
         ]
-        datagram = request_text(f"INVITE {uri} SIP/2.0", own, SDP)
+        datagram = request_text(f"INVITE {uri} SIP/2.0", own, body)
         invite = Message.parse(datagram)
         assert invite
         leg = cls(party, invite, invite.header("From"), invite.header("To"))
         leg.datagram = datagram
+        leg.contact = contact or ""
         party.send(datagram)
         return leg
 
@@ -190,7 +193,7 @@ class Leg:
             ("To", tagged),
             ("Call-ID", request.call_id),
             ("CSeq", request.header("CSeq")),
-            ("Contact", f"<sip:callee@{self.party.host}>"),
+            ("Contact", self.contact or f"<sip:callee@{self.party.host}>"),
         ]
         self.party.send(request_text(f"SIP/2.0 {status} Because", [*copied, *own, *headers], body))
 
@@ -227,14 +230,18 @@ class Leg:
     def _acknowledge(self, response: Message) -> None:
         if response.status == 200:
             if self.routes == () and self.target == "":
-                self.remote = response.header("To")
-                self.target = uri_of(response.header("Contact"))
-                self.routes = tuple(reversed(response.headers.get("record-route", ())))
+                self.established(response)
             self.send("ACK", sequence=int(response.header("CSeq").split(" ")[0]))
             return
         copied = [(name, self.invite.header(name)) for name in ("Via", "From", "Call-ID", "Max-Forwards")]
         own = [*copied, ("To", response.header("To")), ("CSeq", "1 ACK")]
         self.party.send(request_text(f"ACK {self.invite.start.split(' ')[1]} SIP/2.0", own))
+
+    def established(self, response: Message) -> None:
+        """Take the dialog from a provisional or final response."""
+        self.remote = response.header("To")
+        self.target = uri_of(response.header("Contact"))
+        self.routes = tuple(reversed(response.headers.get("record-route", ())))
 
     def cancel(self) -> None:
         copied = [(name, self.invite.header(name)) for name in ("Via", "From", "To", "Call-ID")]
@@ -263,7 +270,7 @@ class Leg:
             ("To", self.remote),
             ("Call-ID", self.call_id),
             ("CSeq", f"{sequence} {method}"),
-            ("Contact", f"<sip:party@{self.party.host}>"),
+            ("Contact", self.contact or f"<sip:party@{self.party.host}>"),
         ]
         self.party.send(request_text(f"{method} {self.target} SIP/2.0", [*own, *headers], body))
 

@@ -18,9 +18,14 @@ OWN = {"via", "max-forwards", "from", "to", "call-id", "cseq", "contact", "conte
 ANSWERER = (
     ("P-Asserted-Identity", "<sip:+79990000201@ims.example>"),
     ("Remote-Party-ID", "<sip:+79990000201@ims.example>;party=called"),
+    ("Privacy", "none"),
+    ("History-Info", "<sip:+79990000201@ims.example>;index=1.1"),
+    ("P-Access-Network-Info", "3GPP-E-UTRAN;utran-cell-id-3gpp=250991234567"),
+    ("P-Charging-Vector", "icid-value=79990000201"),
     ("X-FMC-Tenant", "other"),
+    ("x-fmc-subscriber ", "201"),
 )
-"""What a called side may say of itself in a reply, and nobody must be told."""
+"""What a called side may say of itself in a reply, and a public network's word of it is told to nobody."""
 
 
 def fmc(message: Message) -> dict[str, str]:
@@ -69,7 +74,8 @@ def test_trunk_to_media(edge: Edge, at: SimpleNamespace) -> None:
     assert {name for name in added(invite) if not name.startswith("x-fmc-")} == {"p-asserted-identity"}
     assert invite.header("From") == caller.invite.header("From")
     assert invite.header("To") == caller.invite.header("To")
-    assert added(connect(caller, callee, *ANSWERER)) == set()
+    accepted = connect(caller, callee, *ANSWERER)
+    assert added(accepted) == {"p-asserted-identity"}
     caller.hang_up(callee)
     began, answered, ended = edge.wait_events(caller.call_id, Started, Answered, Ended)
     assert {began.call, answered.call, ended.call} == {call}
@@ -100,6 +106,9 @@ def test_nothing_forged_gets_through(edge: Edge, at: SimpleNamespace) -> None:
         ("P-Preferred-Identity", "<sip:+79990000201@ims.example>"),
         ("Remote-Party-ID", "<sip:+79990000201@ims.example>;party=calling"),
         ("P-Served-User", "<sip:+79990000201@ims.example>"),
+        ("P-Called-Party-ID", "<sip:+79990000201@ims.example>"),
+        ("P-Access-Network-Info", "3GPP-E-UTRAN;utran-cell-id-3gpp=250991234567"),
+        ("P-Charging-Vector", "icid-value=79990000201"),
         ("Loop-Guard", "fmc-edge"),
     ]
     sender = "<sip:+79161234567@pstn.example>"

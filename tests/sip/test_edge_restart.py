@@ -12,7 +12,8 @@ from types import SimpleNamespace
 import pytest
 from edge import DIRECTORY, Edge
 from party import MVNO, WAIT, Leg, Party, connect, first_call
-from test_edge import media_leg
+from test_edge import added, media_leg
+from test_edge_masked import MASK, private_call
 
 from demo.processes import Process, stop_all
 from demo.stand import environment_of
@@ -78,6 +79,37 @@ def test_all_of_it_is_killed(own: Edge, parties: SimpleNamespace) -> None:
     own.wait_events(caller.call_id, Started, Answered, Ended)
     assert "BYE" not in {line.split(" ")[0] for line in at.wholesale.heard()}
     assert at.stranger.heard() == []
+
+
+def test_a_masked_caller_is_reached_after_a_restart(own: Edge, parties: SimpleNamespace) -> None:
+    """Dialogs are forgotten, and so is his Contact: his network gets the BYE for whom the trunk was shown."""
+    own.rpc("dispatcher.set_state", "i", 1, "all")
+    caller = private_call(parties.mvno)
+    callee = parties.landline.takes_call()
+    connect(caller, callee)
+    own.wait_events(caller.call_id, Started, Started, Answered)
+    own.kill()
+    own.start()
+    bye, done = callee.hang_up(caller)
+    assert bye.start == f"BYE {MASK[1:-1]} SIP/2.0"
+    assert len(bye.headers["via"]) == 2
+    assert done.status == 200
+
+
+def test_nobody_is_named_in_a_dialog_that_is_forgotten(own: Edge, parties: SimpleNamespace) -> None:
+    """Whose shape to write in, and who may see it, is forgotten with it."""
+    caller = media_leg(parties)
+    callee = parties.wholesale.takes_call()
+    connect(caller, callee)
+    own.kill()
+    own.start()
+    said = ("P-Asserted-Identity", "<sip:+79990000201@x>"), ("Privacy", "none"), ("X-FMC-Call", "x")
+    for one, other in ((caller, callee), (callee, caller)):
+        one.send("UPDATE", *said)
+        request = other.expect("UPDATE")
+        other.reply(200, *said, to=request)
+        assert added(request) == added(one.accepted()) == set()
+    assert "handler_failed" not in own.log()
 
 
 def test_one_worker_is_killed(own: Edge, parties: SimpleNamespace) -> None:

@@ -5,13 +5,16 @@ import re
 import lmdb
 import pytest
 import structlog
-from company import MVNO
+from company import LANDLINE, MVNO, WHOLESALE
 from edge_worker import HOST, KSR, SETS, Bench, write_snapshot
 
 from kemi import metrics, settings
 from kemi.calls.events import Answered, Ended, Failed, Started
 from kemi.directory.snapshot import SnapshotDirectory
 from kemi.edge import apply, callid, handlers
+from kemi.numbering.model import Number
+from kemi.routing.connected import Connected
+from kemi.routing.model import Decision, Target
 
 SIM = "<sip:79990000201@ims.example>;tag=a"
 CLIENT = "<sip:+79161234567@pstn.example>;tag=a"
@@ -60,7 +63,7 @@ def test_towards_media(bench):
     assert lines[0] == f"X-FMC-Call: {started.call}"
     assert lines[-1] == ""
     assert "X-FMC-Tenant: company" in lines
-    assert bench.value("$avp(call)") == f"{started.call} {started.leg} "
+    assert bench.value("$avp(call)") == f"{started.call} {started.leg}  mvno-main +79161234567"
     assert (started.source, started.action, started.direction) == ("mvno-main", "media", "mobile_originated")
     assert (started.tenant, started.subscriber, started.node) == ("company", "201", "edge-1")
     assert (started.calling.canonical, started.called.canonical) == ("+79990000201", "+79161234567")
@@ -76,14 +79,14 @@ def test_towards_a_trunk_with_others_behind_it(bench):
     (started,) = bench.spooled()
     assert (started.call, started.egress) == (CALL, "legacy-landline")
     assert started.leg != CALL
-    assert bench.value("$avp(call)") == f"{CALL} {started.leg} legacy-landline"
+    assert bench.value("$avp(call)") == f"{CALL} {started.leg} legacy-landline media +74951112233"
     assert bench.value("$avp(set)") == SETS["legacy-landline"]
     assert bench.value("$avp(from)") == f"sip:84951234567@{HOST}"
     assert bench.value("$avp(to)") == "sip:84951112233@127.0.0.1:6061"
 
     # The next one has its own shape; then there is none.
     assert bench.edge.next_target("") == apply.TO_TRUNK
-    assert bench.value("$avp(call)") == f"{CALL} {started.leg} wholesale"
+    assert bench.value("$avp(call)") == f"{CALL} {started.leg} wholesale media +74951112233"
     assert bench.value("$avp(set)") == SETS["wholesale"]
     assert bench.value("$avp(from)") == f"sip:+74957654321@{HOST}"
     assert bench.value("$ru") == "sip:+74951112233@127.0.0.1:6062"
@@ -166,9 +169,9 @@ def test_an_invalid_call_id_of_media_is_replaced(bench, text):
 
 
 def test_the_events_of_a_leg(bench):
-    assert bench.edge.answered("", f"{CALL} {LEG} wholesale") == handlers.DONE
-    assert bench.edge.answered("", f"{CALL} {LEG} ") == handlers.DONE
-    assert bench.edge.ended("", f"{CALL} {LEG} wholesale") == handlers.DONE
+    assert bench.edge.answered("", f"{CALL} {LEG} wholesale media +79161234567") == handlers.DONE
+    assert bench.edge.answered("", f"{CALL} {LEG}  mvno-main ") == handlers.DONE
+    assert bench.edge.ended("", f"{CALL} {LEG} wholesale media +79161234567") == handlers.DONE
     answered, at_media, ended = bench.spooled()
     assert answered == Answered(CALL, LEG, answered.at, "wholesale")
     assert at_media.egress is None
@@ -181,16 +184,106 @@ def test_the_events_of_a_leg(bench):
 )
 def test_a_failures_status(bench, statuses, status):
     """The reply's, else what the route said of its own reply, else it was a time-out."""
-    assert bench.edge.failed("", f"{statuses} {CALL} {LEG} wholesale") == handlers.DONE
+    assert bench.edge.failed("", f"{statuses} {CALL} {LEG} wholesale media +79161234567") == handlers.DONE
     (failed,) = bench.spooled()
     assert failed == Failed(CALL, LEG, failed.at, status, "wholesale")
 
 
-@pytest.mark.parametrize("arguments", ["", "<null>", "a b c d e f g"])
+@pytest.mark.parametrize("arguments", ["", "<null>", "a b", "a b c d e f g h"])
 @pytest.mark.parametrize("event", ["answered", "ended", "failed"])
 def test_an_event_of_no_leg_of_ours(bench, event, arguments):
     assert getattr(bench.edge, event)("", arguments) == handlers.NOT_DECIDED
     assert bench.spooled() == []
+
+
+# -- who a party says it is now ----------------------------------------------------------------------
+
+SAID = {"P_Asserted_Identity": "<sip:79990000201@ims.example>"}
+
+
+def message_of(**headers):
+    KSR.message({f"$hdr({name.replace('_', '-')})": value for name, value in headers.items()})
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What routing is asked; it answers with two headers."""
+    calls = []
+
+    def answer(*arguments):
+        calls.append(arguments)
+        return Connected({"P-Asserted-Identity": "<sip:+7@x>", "Privacy": "id"}, {})
+
+    monkeypatch.setattr(handlers, "connected", answer)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parties"),
+    [
+        ("up {} wholesale mvno-main +79161234567", (WHOLESALE, MVNO, "+79161234567")),
+        ("up {} wholesale media +79161234567", (WHOLESALE, None, "+79161234567")),
+        ("up {}  mvno-main +79161234567", (None, MVNO, "+79161234567")),
+        ("up {} wholesale media ", (WHOLESALE, None, None)),
+        # Who was called is said of the called side only.
+        ("down {} wholesale mvno-main +79161234567", (MVNO, WHOLESALE, None)),
+        ("down {}  mvno-main +79161234567", (MVNO, None, None)),
+    ],
+)
+def test_a_party_says_who_it_is_now(bench, asked, arguments, parties):
+    message_of(**SAID, Privacy="id", From="<sip:1@x>")
+    assert bench.edge.connected("", arguments.format(f"{CALL} {LEG}")) == handlers.DONE
+    said = {"P-Asserted-Identity": SAID["P_Asserted_Identity"], "Privacy": "id"}
+    assert asked == [(said, *parties, HOST)]
+    assert KSR.hdr.appended == ["P-Asserted-Identity: <sip:+7@x>\r\nPrivacy: id\r\n"]
+    assert bench.spooled() == []
+
+
+@pytest.mark.parametrize("kept", ["gone mvno-main +7916", " gone +7916", "gone media +7916"])
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_a_trunk_that_is_gone_says_nothing_and_is_told_nothing(bench, asked, way, kept):
+    """It must not be taken for a media server."""
+    message_of(**SAID)
+    assert bench.edge.connected("", f"{way} {CALL} {LEG} {kept}") == handlers.DONE
+    assert asked == KSR.hdr.appended == []
+
+
+def test_nothing_may_be_shown(bench, monkeypatch):
+    monkeypatch.setattr(handlers, "connected", lambda *_: Connected({}, {}))
+    message_of(**SAID)
+    assert bench.edge.connected("", f"up {CALL} {LEG} wholesale mvno-main ") == handlers.DONE
+    assert KSR.hdr.appended == []
+
+
+@pytest.mark.parametrize("arguments", ["", "up", "up <null>", f"up {CALL} {LEG} wholesale mvno-main + x"])
+def test_no_ids(bench, arguments):
+    message_of(**SAID)
+    assert bench.edge.connected("", arguments) == handlers.NOT_DECIDED
+    assert KSR.hdr.appended == []
+
+
+# -- masked ------------------------------------------------------------------------------------------
+
+
+def decided(*masked):
+    return tuple(
+        Target("sip:1@x", {"From": "<sip:2@x>", "To": "<sip:3@x>"}, trunk=trunk.name, masked=each)
+        for trunk, each in zip((WHOLESALE, LANDLINE, MVNO), masked, strict=False)
+    )
+
+
+@pytest.mark.parametrize("masked", [(True,), (False, True), (True, False, True), (False, False)])
+def test_the_caller_is_masked_where_routing_says_so(bench, masked):
+    bench.message("mvno-main", "89161234567", From=SIM)
+    bench.edge.invite("")
+    one = Number("", None, "unknown", "unknown", "")
+    decision = Decision("trunk", "unknown", "", calling=one, called=one, targets=decided(*masked))
+    apply.to_trunks(decision, apply.Ids.read(), SETS.__getitem__)
+    seen = [bench.value("$avp(masked)") or 0]
+    while bench.value("$avp(targets)") is not None:
+        assert bench.edge.next_target("") == apply.TO_TRUNK
+        seen.append(bench.value("$avp(masked)"))
+    assert tuple(map(bool, seen)) == masked
 
 
 # -- what is survived --------------------------------------------------------------------------------
@@ -209,7 +302,7 @@ def test_no_snapshot(tmp_path, capfd):
     assert errors("invite") == before + 1
     assert "python -m kemi.agent sync" in capfd.readouterr().err
     # What is known of a leg is kept all the same.
-    assert bench.edge.ended("", f"{CALL} {LEG} ") == handlers.DONE
+    assert bench.edge.ended("", f"{CALL} {LEG}  media ") == handlers.DONE
     # And once there is one, calls go on.
     write_snapshot(bench.settings)
     assert bench.edge.invite("") == apply.TO_MEDIA
@@ -221,8 +314,23 @@ def test_a_timer_process_opens_what_it_needs_when_it_needs_it(tmp_path):
     write_snapshot(bench.settings)
     assert bench.edge.child_init(-1) == 0
     assert not bench.settings.spool.exists()
-    assert bench.edge.failed("", f"<null> <null> {CALL} {LEG} wholesale") == handlers.DONE
+    assert bench.edge.failed("", f"<null> <null> {CALL} {LEG} wholesale media ") == handlers.DONE
     assert (bench.settings.spool / "timers").exists()
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), lmdb.Error("no"), RecursionError()])
+def test_whatever_is_raised_about_a_reply(bench, monkeypatch, error):
+    """The reply goes on, without what its sender said."""
+
+    def fail(*_):
+        raise error
+
+    message_of(**SAID)
+    monkeypatch.setattr(handlers, "connected", fail)
+    before = errors("connected")
+    assert bench.edge.connected("", f"up {CALL} {LEG} wholesale media +7916") == handlers.NOT_DECIDED
+    assert errors("connected") == before + 1
+    assert KSR.hdr.appended == []
 
 
 @pytest.mark.parametrize("entry", ["invite", "media_down", "next_target"])
@@ -273,11 +381,11 @@ def test_a_spool_that_refuses_costs_no_call(capfd, bench, monkeypatch):
     monkeypatch.setattr(writer, "append", fail)
     bench.message("mvno-main", "89161234567", From=SIM)
     assert bench.edge.invite("") == apply.TO_MEDIA
-    assert bench.edge.ended("", f"{CALL} {LEG} ") == handlers.DONE
+    assert bench.edge.ended("", f"{CALL} {LEG}  media ") == handlers.DONE
     assert "spool_refused" in capfd.readouterr().err
     assert bench.spooled() == []
     monkeypatch.undo()
-    assert bench.edge.answered("", f"{CALL} {LEG} ") == handlers.DONE
+    assert bench.edge.answered("", f"{CALL} {LEG}  media ") == handlers.DONE
     assert [type(event) for event in bench.spooled()] == [Started, Ended, Answered]
 
 
