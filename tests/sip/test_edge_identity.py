@@ -48,6 +48,25 @@ def says(number: str, *more: tuple[str, str]) -> Iterable[tuple[str, str]]:
 # -- towards the called side -------------------------------------------------------------------------
 
 
+def test_what_arrived_is_in_the_record(edge: Edge, at: SimpleNamespace) -> None:
+    """Every header, every occurrence, also where nobody believes it."""
+    headers = [
+        ("P-Asserted-Identity", "<sip:+79160000001@pstn.example>"),
+        ("p-asserted-identity", "<tel:+79160000002>"),
+        ("Remote-Party-ID", "<sip:+79160000003@pstn.example>;party=calling"),
+        ("P-Preferred-Identity", "<sip:+79160000004@pstn.example>"),
+        ("Diversion", "<sip:+79160000005@pstn.example>;reason=no-answer"),
+        ("DIVERSION", "<sip:+79160000006@pstn.example>;reason=user-busy, <sip:+79160000007@pstn.example>"),
+        ("History-Info", "<sip:+79160000008@pstn.example>;index=1"),
+    ]
+    caller = Leg.calling(at.wholesale, SIM, caller=f"<sip:{CLIENT}@pstn.example>", headers=headers)
+    invite = first_call(at.media, at.media_2).invite
+    assert invite.headers["p-asserted-identity"] == (f"<sip:{CLIENT}@{HOST}>",)
+    (began,) = edge.wait_events(caller.call_id, Started)
+    recorded = {number.canonical for number in began.identity.values()}
+    assert recorded >= {CLIENT, *(f"+7916000000{last}" for last in range(1, 8))}
+
+
 def test_what_a_media_server_says_leaves_as_routing_wrote_it(at: SimpleNamespace) -> None:
     """Its Diversion is read; nothing of it passes unread."""
     forged = {
@@ -63,6 +82,21 @@ def test_what_a_media_server_says_leaves_as_routing_wrote_it(at: SimpleNamespace
     assert "unread" not in whole(invite)
     assert set(shown(invite)) <= {"p-asserted-identity", "diversion"}
     assert "<sip:+79990000209@127.0.5.8>" not in whole(invite)
+
+
+@pytest.mark.parametrize(("case", "direction"), [("orig", "internal"), ("term", "mobile_terminated")])
+def test_the_top_route_says_which_side_the_network_serves(
+    edge: Edge, at: SimpleNamespace, case: str, direction: str
+) -> None:
+    """A Route of ours is taken off, and read before."""
+    caller = Leg.calling(at.mvno, "+79990000202", headers=[("Route", f"<sip:{HOST};lr;{case}>")])
+    callee = first_call(at.media, at.media_2)
+    assert "route" not in callee.invite.headers
+    (began,) = edge.wait_events(caller.call_id, Started)
+    assert began.direction == direction
+    callee.reply(100)
+    callee.refuse(486)
+    caller.refused(486)
 
 
 # -- the way back ------------------------------------------------------------------------------------
