@@ -17,7 +17,9 @@ from kemi.settings import load as settings
 if TYPE_CHECKING:
     from rich.console import Group
 
-IDENTITY_HEADERS = frozenset({"from", "p-asserted-identity", "p-served-user"})
+IDENTITY_HEADERS = frozenset(
+    {"from", "p-asserted-identity", "p-served-user", "p-preferred-identity", "remote-party-id"}
+)
 
 app = noun()
 
@@ -59,7 +61,8 @@ def _headers(lines: Iterable[str]) -> dict[str, str]:
         name, colon, value = line.partition(":")
         if not colon or not name.strip():
             refuse(f"--header \"{line}\" is no header: write it like 'Privacy: id'", 2)
-        headers[name.strip()] = value.strip()
+        # A header given twice is a list (RFC 3261 section 7.3.1).
+        headers[name.strip()] = ", ".join(filter(None, (headers.get(name.strip()), value.strip())))
     return headers
 
 

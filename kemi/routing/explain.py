@@ -9,16 +9,14 @@ from typing import Any
 
 import msgspec
 
+from kemi.identity import HEADERS
 from kemi.routing.decide import decide
 from kemi.routing.model import MEDIA, Call, Decision, Directory, Fmc
 from kemi.routing.writing import ANONYMOUS, escaped
 
 __all__ = ["call_from", "explain", "leg_of"]
 
-_CANONICAL_NAMES = {
-    name.lower(): name
-    for name in ("From", "To", "P-Asserted-Identity", "P-Served-User", "Privacy", "Loop-Guard")
-}
+_CANONICAL_NAMES = {name.lower(): name for name in HEADERS}
 
 
 def call_from(

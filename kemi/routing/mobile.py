@@ -14,7 +14,7 @@ __all__ = ["from_mobile"]
 def from_mobile(leg: Leg, trunk: Trunk) -> Decision:
     """Decide on a call from an mvno trunk. Emergency comes before everything that can refuse a call."""
     said = read_calling(leg, trunk.identity, reader_of(trunk, "calling"), trusted=trunk.trusted)
-    caller, tenant = _subscriber(leg)
+    caller, tenant = _subscriber(leg, trunk, said)
     # What was dialled is read as the tenant dials: its country, its area, its extensions.
     is_extension = None if tenant is None else extensions_of(tenant, leg.directory)
     read_called(leg, trunk.called_from, reader_of(trunk, "called", tenant), is_extension, dialled=True)
@@ -44,9 +44,15 @@ def _terminated(leg: Leg, trunk: Trunk, said: Identity) -> Decision:
     return to_our_number(leg, trunk, otherwise="unknown_number")
 
 
-def _subscriber(leg: Leg) -> tuple[Subscriber | None, Tenant | None]:
-    """Who calls, if it is one of ours: only on an mvno trunk a number says so."""
+def _subscriber(leg: Leg, trunk: Trunk, said: Identity) -> tuple[Subscriber | None, Tenant | None]:
+    """Whose call it is, if one of ours: only on an mvno trunk a number says so.
+
+    That is who calls, or who diverted the call in the mobile network: then P-Served-User is not the caller
+    (RFC 8498).
+    """
     number = leg.calling.canonical
+    if said.case == "orig" and said.served and leg.calling_header != "P-Served-User":
+        number = reader_of(trunk, "calling").read(said.served, "calling").canonical
     caller = None if number is None else leg.directory.subscriber_by_msisdn(number)
     if caller is None:
         leg.story.tell("caller", "The caller is not a subscriber.")

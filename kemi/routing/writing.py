@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
+from kemi.identity import CAUSES
 from kemi.numbering.model import Number
 from kemi.numbering.present import write
 from kemi.routing.model import Diverted, Trunk
@@ -17,19 +18,8 @@ _UNESCAPED = "-_.!~*'()&=+$,;?/"
 _DIALABLE = frozenset("0123456789+*#")
 _LONGEST = 32
 
-# RFC 7544 section 4.2: reasons of Diversion as the cause of RFC 4458 in History-Info.
-_CAUSES = {
-    "user-busy": 486,
-    "no-answer": 408,
-    "unconditional": 302,
-    "deflection": 480,
-    "unavailable": 503,
-    "time-of-day": 404,
-    "do-not-disturb": 404,
-    "follow-me": 404,
-    "out-of-service": 404,
-    "away": 404,
-}
+# RFC 7544 section 6: a reason of Diversion as the cause of RFC 4458 in History-Info; 404 for all others.
+_CAUSES = {reason: cause for cause, reason in CAUSES.items() if cause != "487"}
 
 
 def number_of(canonical: str) -> Number:
@@ -127,7 +117,7 @@ def _history(trunk: Trunk | None, told: Sequence[Diverted], called: Number, host
         uri = f"<sip:{written(trunk, 'History-Info', one.number)}@{host}{cause}{privacy}>"
         entries.append(f"{uri};index={index}{_parent(index)}")
         index += ".1"
-        cause = f";cause={_CAUSES.get(one.reason, 404)}"
+        cause = f";cause={_CAUSES.get(one.reason, '404')}"
     uri = f"<sip:{written(trunk, 'History-Info', called)}@{host}{cause}>"
     return ", ".join([*entries, f"{uri};index={index}{_parent(index)}"])
 
