@@ -50,7 +50,7 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
 
     `case` and `served` are a mobile network's word, None where it is not trusted: the side that it serves,
     originating or terminating, and the text of P-Served-User. `diversions` begins with the newest;
-    `first_called` is who diverted first, and None where nobody did.
+    `first_called` is the oldest that is told, and None where nobody diverted the call.
     """
 
     header: str | None

@@ -63,6 +63,8 @@ CAUSES: Mapping[str, str] = {
 _MOST_READ = 60
 _MOST_KEPT = 20
 _HIDDEN = frozenset({"full", "uri", "name"})
+# RFC 7044 knows "history" alone, RFC 4244 also knew "header" and "session"; the others can only mean the same.
+_HIDDEN_ENTRY = frozenset({"history", "header", "session", "id", "user"})
 _REASON = re.compile(r"\bSIP\s{0,8};[^,]{0,64}?\bcause\s{0,8}=\s{0,8}(\d{3})\b", re.IGNORECASE | re.ASCII)
 _NOT_OF_A_NUMBER = re.compile(r"[-+.()\s]")
 
@@ -146,13 +148,13 @@ def _of_history(value: str, claims: dict[str, str], *, hidden: bool) -> tuple[Di
 
 
 def _before(entries: Sequence[Address], places: Mapping[str, int], at: int) -> int:
-    """The entry that led to this one; -1 where none did. It always stands before it."""
+    """The entry that led to this one, always one that stands before it."""
     attributes = entries[at].attributes
     for parameter in ("mp", "rc", "np"):
         place = places.get(attributes.get(parameter, ""), at)
         if place < at:
             return place
-    if "cause" in entries[at].params:
+    if entries[at].params.get("cause") in CAUSES:
         return at - 1
     index = attributes.get("index", "")
     while index:
@@ -181,7 +183,7 @@ def _reason(entry: Address, diverting: Address) -> str | None:
 def _asks_privacy(entry: Address) -> bool:
     # As a URI parameter it stood in the examples of RFC 6044.
     wishes = wishes_of(entry.headers.get("privacy") or entry.params.get("privacy"))
-    return bool(wishes - {"none", "critical", ""}) or is_anonymous(entry.user, f"@{entry.host}")
+    return not wishes.isdisjoint(_HIDDEN_ENTRY) or is_anonymous(entry.user, f"@{entry.host}")
 
 
 def _both(old: Sequence[Diverted], new: Sequence[Diverted]) -> tuple[Diverted, ...]:

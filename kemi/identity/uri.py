@@ -167,7 +167,7 @@ def _address(display: str, uri: str, attributes: str | None) -> Address:
 
 def _tel(text: str) -> tuple[str, str]:
     """The number of a bare tel URI with its own parameters, and the header's parameters behind it."""
-    number, *rest = text.split(";")
+    number, *rest = text.split(";", _MOST_PARAMETERS)
     own, others = [number], list[str]()
     for parameter in rest:
         name = parameter.partition("=")[0].strip().lower()
