@@ -63,7 +63,7 @@ CAUSES: Mapping[str, str] = {
 _MOST_READ = 60
 _MOST_KEPT = 20
 _HIDDEN = frozenset({"full", "uri", "name"})
-# RFC 7044 knows "history" alone, RFC 4244 also knew "header" and "session"; the others can only mean the same.
+# RFC 7044 knows "history" alone, RFC 4244 also "header" and "session"; the others can only mean the same.
 _HIDDEN_ENTRY = frozenset({"history", "header", "session", "id", "user"})
 _REASON = re.compile(r"\bSIP\s{0,8};[^,]{0,64}?\bcause\s{0,8}=\s{0,8}(\d{3})\b", re.IGNORECASE | re.ASCII)
 _NOT_OF_A_NUMBER = re.compile(r"[-+.()\s]")
