@@ -105,7 +105,8 @@ def _write(
         tail = msgspec.structs.asdict(tally) | {"changed": tally.changed if compared else None}
         writer.end(tail | {"notes": notes})
         return
-    table: Rows | Changes = Changes() if compared else Rows()
+    # What comes from a pipe may be a capture that goes on.
+    table: Rows | Changes = Changes() if compared else Rows(live=bar.endless)
     for row in rows:
         table.add(row)
         if table.full:
@@ -139,6 +140,7 @@ class _Bar:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._begun = time.monotonic()
+        self.endless = stream is getattr(sys.stdin, "buffer", None)
         self._size = os.fstat(stream.fileno()).st_size if sys.stderr.isatty() else 0
         self._progress: Progress | None = None
 

@@ -34,9 +34,10 @@ def _console() -> "Console":
 
 
 class Rows:
-    """The table. Its columns have one width from the first row to the last."""
+    """The table. Its columns have one width from the first row to the last; `live`: each row at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, live: bool = False) -> None:
+        self._chunk = 1 if live else CHUNK
         self._console = _console()
         self._rows: list[Row] = []
         self._begun = False
@@ -44,7 +45,7 @@ class Rows:
     @property
     def full(self) -> bool:
         """Whether it is time to flush."""
-        return len(self._rows) >= CHUNK
+        return len(self._rows) >= self._chunk
 
     def add(self, row: Row) -> None:
         """Add a row."""
@@ -168,7 +169,11 @@ class Changes:
             return
         row, self._row = self._row, None
         when = f"{localised(row.at):%m-%d %H:%M:%S}" if row.at else f"{row.raw.where} {row.raw.place}"
-        who = f"{row.calling or '—'} → {row.called or '—'}"
+        decision = row.decision
+        calling, called = (
+            (decision.calling.raw, decision.called.raw) if decision else (row.calling, row.called)
+        )
+        who = f"{calling or '—'} → {called or '—'}"
         head = f"#{row.n}  {when}  {row.source or f'{MARK} unknown source'}  {who}"
         lines = [Text(_visible(head), style="bold")]
         for change in row.changes:

@@ -1,6 +1,7 @@
 """What is different between two ways to treat a call."""
 
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from typing import Any, TypeAlias
 
 import msgspec
@@ -36,23 +37,32 @@ def changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Change, ...
 
     Both have `source`, `error` and `legs`. How it came about (steps, trails) is left out.
     """
-    facts = dict(_facts(was)), dict(_facts(now))
-    names = dict.fromkeys((*facts[0], *facts[1]))
-    return tuple(
-        Change(name, facts[0].get(name), facts[1].get(name))
-        for name in names
-        if facts[0].get(name) != facts[1].get(name)
-    )
+    found = [Change(name, was[name], now[name]) for name in ("source", "error") if was[name] != now[name]]
+    for number, (before, after) in enumerate(zip_longest(was["legs"], now["legs"]), 1):
+        if before is None or after is None:
+            found.append(Change(f"leg {number}", _words(before), _words(after)))
+        else:
+            # The second leg is what a media server would send out.
+            found += _between("" if number == 1 else f"leg {number} ", dict(_leg(before)), dict(_leg(after)))
+    return tuple(found)
 
 
-def _facts(outcome: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    yield "source", outcome["source"]
-    yield "error", outcome["error"]
-    for number, leg in enumerate(outcome["legs"], 1):
-        # The second leg is what a media server would send out.
-        before = "" if number == 1 else f"leg {number} "
-        for name, value in _leg(leg):
-            yield before + name, value
+def _between(prefix: str, was: _Leg, now: _Leg) -> Iterator[Change]:
+    for name in dict.fromkeys((*was, *now)):
+        if was.get(name) != now.get(name):
+            yield Change(prefix + name, was.get(name), now.get(name))
+
+
+def _words(leg: _Leg | None) -> str | None:
+    """A leg that is not on the other side, as a whole."""
+    if leg is None:
+        return None
+    target = next((_target(each) for each in leg["targets"]), str(leg["status"]))
+    return f"{leg['action']} {leg['reason']}, {target}"
+
+
+def _target(target: Mapping[str, Any]) -> str:
+    return f"{target.get('trunk') or target.get('device') or 'media'} {target['uri']}"
 
 
 def _leg(leg: _Leg) -> Iterator[tuple[str, Any]]:
@@ -62,7 +72,7 @@ def _leg(leg: _Leg) -> Iterator[tuple[str, Any]]:
         yield name, leg[name]
     for number, target in enumerate(leg["targets"], 1):
         before = f"target {number}"
-        yield before, f"{target.get('trunk') or target.get('device') or 'media'} {target['uri']}"
+        yield before, _target(target)
         if target.get("masked"):
             yield f"{before} masked", True
         for name, value in target["headers"].items():

@@ -2,7 +2,6 @@
 
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -95,9 +94,7 @@ def message(lines: list[str], name: str, end: str = "\r\n", body: str = "") -> b
 
 
 @pytest.fixture(scope="module")
-def captured(
-    running: Edge, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[dict[str, Row], Tally, Edge]]:
+def captured(running: Edge, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Row], Tally, Edge]:
     """Sends everything, and reads the capture of it."""
     file: Path = tmp_path_factory.mktemp("wire") / "calls.pcap"
     with Capture(file, wanted="udp or tcp") as capture:
@@ -125,7 +122,7 @@ def captured(
             row.sip_call_id or "": row
             for row in replay(invites(stream_, print), side, None, tally, legs=False)
         }
-    yield rows, tally, running
+    return rows, tally, running
 
 
 @pytest.mark.parametrize("name", [*FORMS, "LF alone", "blank lines before", "in pieces", "behind it"])

@@ -1,17 +1,20 @@
 """fmcctl replay as people and scripts use it."""
 
 import json
+import re
 import sys
 from io import BufferedReader, BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import typer
 import yaml
 from wire import ETHERNET, in_link, invite, ipv4, pcap, udp
 
 import kemi.cli
 from kemi.cli import main
+from kemi.replay.changes import Change
 
 CHECKOUT = Path(kemi.cli.__file__).parent.parent.parent
 EXAMPLE = CHECKOUT / "examples" / "company.yaml"
@@ -222,3 +225,62 @@ def test_an_error_is_one_line(fmcctl, arguments, text):
     assert (status, out) == (2, "")
     assert text in err
     assert err.count("\n") == 1
+
+
+# -- docs/replay.md --------------------------------------------------------------------------------------
+
+PAGE = (CHECKOUT / "docs" / "replay.md").read_text()
+
+
+def first_cells(heading: str) -> set[str]:
+    """The words in the first column of the table with this head."""
+    table = PAGE.split(f"| {heading} |", 1)[1].split("\n\n", 1)[0]
+    return {word for line in table.splitlines()[2:] for word in re.findall(r"`([^`]+)`", line.split("|")[1])}
+
+
+def test_the_options_that_are_told_are_those_of_the_command():
+    group = typer.main.get_command(kemi.cli.app)
+    command = group.get_command(typer.Context(group), "replay")
+    options = {option for each in command.params for option in each.opts if option.startswith("--")}
+    assert first_cells("option") == options - {"--help"}
+
+
+def test_the_keys_that_are_told_are_those_of_the_answer(fmcctl, capture, older, tmp_path):
+    text = tmp_path / "log.txt"
+    text.write_bytes(invite())
+    compared = json.loads(fmcctl("replay", capture, "--data", EXAMPLE, "--against", older, "-F", "json")[1])
+    lines = json.loads(fmcctl("replay", text, "--data", EXAMPLE, "-F", "json")[1])
+    assert first_cells("key of the whole") == set(compared) == set(lines)
+    assert first_cells("key of a call") == set(compared["calls"][0]) | set(lines["calls"][0])
+    assert set(compared["calls"][0]["changes"][0]) == set(Change.__struct_fields__)
+    (example,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    assert list(json.loads(example)) == list(lines)
+    assert list(json.loads(example)["calls"][0]) == [key for key in compared["calls"][0] if key != "changes"]
+
+
+def test_the_examples_are_what_the_command_says(fmcctl, tmp_path):
+    file = tmp_path / "calls.pcap"
+    file.write_bytes(pcap(*(packet(data, port) for data, port in TOLD)))
+    _, out, _ = fmcctl("replay", file, "--data", EXAMPLE)
+    shown = "".join(f"{line.rstrip()}\n" for line in out.splitlines())
+    assert f"```\n{shown}```" in PAGE
+    before = tmp_path / "before.yaml"
+    before.write_text(
+        EXAMPLE.read_text().replace("[national, national_trunk, international_prefix]", "[e164]")
+    )
+    _, out, _ = fmcctl("replay", file, "--data", EXAMPLE, "--against", before)
+    assert f"```\n{out}```" in PAGE
+
+
+TOLD = (
+    (invite(ruri="sip:89161234567@edge", calling="<sip:79990000201@ims.example>", call_id="1"), 6060),
+    (
+        invite(ruri="sip:edge", calling="<sip:9161234567@carrier>", call_id="2").replace(
+            b"To: <sip:edge>", b"To: <sip:4951234567@carrier>"
+        ),
+        6061,
+    ),
+    (invite(calling="<sip:12345@carrier>", call_id="3"), 6062),
+    (b"INVITE hello\r\n\r\n", 6062),
+    (invite(call_id="5"), 9999),
+)
