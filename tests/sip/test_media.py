@@ -409,14 +409,37 @@ def test_what_is_no_uuid_never_becomes_a_file(asterisk: Asterisk, call: str) -> 
     assert sorted(asterisk.state.rglob("*")) == before
 
 
-def test_privacy_is_kept_on_leg_2(asterisk: Asterisk) -> None:
-    caller = asterisk.peer.call(CLIENT, fmc("mobile_originated", Privacy="id"))
+@pytest.mark.parametrize(
+    "sender", [f"<sip:{EMPLOYEE}@127.0.0.1>", f'"{EMPLOYEE} Buyer" <sip:{EMPLOYEE}@127.0.0.1>']
+)
+def test_privacy_is_kept_on_leg_2(asterisk: Asterisk, sender: str) -> None:
+    """The number stands where the edge looks for it, and nowhere else."""
+    caller = asterisk.peer.call(CLIENT, fmc("mobile_originated", Privacy="id"), sender)
     invite = asterisk.peer.receive().invite
     caller.cancel()
     caller.wait_response(487)
     assert invite.header("From").startswith('"Anonymous" <sip:anonymous@anonymous.invalid>')
     assert invite.user("P-Asserted-Identity") == EMPLOYEE
     assert invite.header("Privacy") == "id"
+    others = {name: values for name, values in invite.headers.items() if name != "p-asserted-identity"}
+    assert EMPLOYEE[-7:] not in f"{invite.start} {others} {invite.body}"
+    assert "Buyer" not in f"{others} {invite.body}"
+
+
+DIVERSIONS = (
+    "<sip:+74951234567@127.0.0.1:5060>;reason=no-answer",
+    "<sip:+74951234567@127.0.0.1:5060>;reason=no-answer;privacy=full, <sip:+74950000000@127.0.0.1>;reason=user-busy",
+    ", ".join([f"<sip:{CLIENT}@127.0.0.1:5060>;reason=unconditional"] * 10),
+)
+
+
+@pytest.mark.parametrize("value", DIVERSIONS)
+def test_who_diverted_is_told_to_leg_2(asterisk: Asterisk, value: str) -> None:
+    caller = asterisk.peer.call("202", fmc("inbound", Diversion=value))
+    invite = asterisk.peer.receive().invite
+    caller.cancel()
+    caller.wait_response(487)
+    assert invite.headers["diversion"] == (value,)
 
 
 def test_who_is_not_known_is_asserted_by_nobody(asterisk: Asterisk) -> None:
