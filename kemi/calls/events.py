@@ -77,6 +77,16 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     egress: str | None = None
 
 
+class Connected(msgspec.Struct, frozen=True, tag="connected"):
+    """A side said in a reply, an UPDATE or a re-INVITE who it is; `identity` is what each header said."""
+
+    call: str
+    leg: str
+    at: int
+    side: Literal["calling", "called"]
+    identity: Mapping[str, Number]
+
+
 class Media(msgspec.Struct, frozen=True, tag="media"):
     """What a media server did for a call, written when its channel ends (`leg`: its unique id).
 
@@ -93,7 +103,7 @@ class Media(msgspec.Struct, frozen=True, tag="media"):
     dial_status: str | None = None
 
 
-Event: TypeAlias = Started | Answered | Ended | Failed | Media
+Event: TypeAlias = Started | Answered | Ended | Failed | Connected | Media
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Event).decode

@@ -9,18 +9,19 @@ from typing import TypeVar
 
 import msgspec
 
-from kemi.calls.events import Answered, Ended, Event, Failed, Media, Started, encode
+from kemi.calls.events import Answered, Connected, Ended, Event, Failed, Media, Started, encode
 
-E = TypeVar("E", Started, Answered, Ended, Failed, Media)
+E = TypeVar("E", Started, Answered, Ended, Failed, Connected, Media)
 
 
 class Leg(msgspec.Struct):
-    """One leg: what each kind of event said of it, None until it came."""
+    """One leg: what each kind of event said of it, None until it came; `connected` by side."""
 
     started: Started | None = None
     answered: Answered | None = None
     ended: Ended | None = None
     failed: Failed | None = None
+    connected: dict[str, Connected] = {}
 
     @property
     def was_answered(self) -> bool:
@@ -45,7 +46,8 @@ class Leg(msgspec.Struct):
         """When the leg is first known to have existed."""
         if self.started:
             return self.started.at
-        return min(event.at for event in (self.answered, self.ended, self.failed) if event)
+        events = (self.answered, self.ended, self.failed, *self.connected.values())
+        return min(event.at for event in events if event)
 
 
 class Facts(msgspec.Struct):
@@ -71,6 +73,8 @@ class Facts(msgspec.Struct):
                     leg.ended = _first(leg.ended, event)
                 case Failed():
                     leg.failed = _last(leg.failed, event)
+                case Connected():
+                    leg.connected[event.side] = _last(leg.connected.get(event.side), event)
 
 
 def _order(event: Event) -> tuple[int, bytes]:

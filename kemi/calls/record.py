@@ -44,8 +44,8 @@ class CallRecord(msgspec.Struct, frozen=True):
     `ended_at` is None while the call goes on; `status` until its outcome is known; `calling` and `called`
     until the start of a leg is known, and `status` with them. `duration` and `talk` are seconds. `consent`
     is None as long as a notice was due and no media server has said what became of it. `identity` is what
-    each header of the first leg said; `egress` what the trunk that took the call was sent, or the last one
-    that was tried: header, or "Request-URI", to whole value.
+    each header of the first leg said, and what each side said of itself later; `egress` what the trunk that
+    took the call was sent, or the last one that was tried: header, or "Request-URI", to whole value.
     """
 
     id: str
@@ -112,7 +112,7 @@ def record(
         consent=view.consent(),
         degraded=view.degraded(owed(facts, found) if overdue else ()),
         recordings=found,
-        identity=start.identity if start else {},
+        identity=view.identity(),
         egress=view.egress(),
     )
 
@@ -240,6 +240,14 @@ class _View:
         if started.called.kind == "extension":
             return started.called.value
         return started.subscriber or started.called.value
+
+    def identity(self) -> dict[str, Number]:
+        """What each header said when the call came, then what each side said on the way back and later."""
+        found = dict(self.start.identity) if self.start else {}
+        for leg in self.legs:
+            for side, said in sorted(leg.connected.items()):
+                found |= {f"{header} ({side} side)": number for header, number in said.identity.items()}
+        return found
 
     def consent(self) -> Consent | None:
         said = {fact.consent for fact in self.media}

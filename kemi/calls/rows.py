@@ -46,6 +46,7 @@ def from_leg(call: str, name: str, leg: Leg) -> Row:
         failed_at=moment(failed.at) if failed else None,
         failed_status=failed.status if failed else None,
         failed_egress=failed.egress if failed else None,
+        connected=tuple(leg.connected.values()),
     )
     return row
 
@@ -71,6 +72,8 @@ def to_leg(row: Row) -> Leg:
         leg.failed = Failed(
             call, name, microseconds(row["failed_at"]), row["failed_status"], row["failed_egress"]
         )
+    for said in row["connected"] or ():
+        leg.connected[said.side] = said
     return leg
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from kemi.calls.events import Connected
 from kemi.numbering.model import Number
 from kemi.store import Base
 
@@ -53,6 +54,7 @@ NUMBER: Document[Number] = Document(Number)
 NUMBERS: Document[dict[str, Number]] = Document(dict[str, Number])
 HEADERS: Document[dict[str, str]] = Document(dict[str, str])
 WRITTEN: Document[dict[str, dict[str, str]]] = Document(dict[str, dict[str, str]])
+SAID: Document[tuple[Connected, ...]] = Document(tuple[Connected, ...])
 REASONS: Document[tuple[str, ...]] = Document(tuple[str, ...])
 
 
@@ -128,6 +130,7 @@ class Leg(Base):
     refused_status: Mapped[int | None]
     identity: Mapped[dict[str, Number] | None] = mapped_column(NUMBERS)
     written: Mapped[dict[str, dict[str, str]] | None] = mapped_column(WRITTEN)
+    connected: Mapped[tuple[Connected, ...] | None] = mapped_column(SAID)
     degraded: Mapped[tuple[str, ...] | None] = mapped_column(REASONS)
     answered_at: Mapped[datetime | None] = mapped_column(Moment)
     answered_egress: Mapped[str | None]

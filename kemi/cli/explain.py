@@ -56,7 +56,7 @@ def explain(
 
 
 def _headers(lines: Iterable[str]) -> dict[str, str]:
-    headers = {}
+    headers: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon or not name.strip():

@@ -187,6 +187,17 @@ class Edge:
             )
             told = connected(connected_headers(), sender, receiver, called, self._settings.listen)
         apply.append(told.headers)
+        # What a media server says of itself is what it was told by the edge.
+        if sender is not None and told.identity:
+            worker.keep(
+                events.Connected(
+                    call=ids.call,
+                    leg=ids.leg,
+                    at=time.time_ns() // 1000,
+                    side="called" if way == "up" else "calling",
+                    identity=told.identity,
+                )
+            )
         return DONE
 
     # -- events of a tracked leg; arguments: [reply's status, ours] and the ids -----------------------

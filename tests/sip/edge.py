@@ -193,8 +193,8 @@ class Edge:
         return [events.decode(payload) for _, _, payload in self._spool.read(100_000)]
 
     def events(self, sip_call_id: str) -> list[events.Event]:
-        """What is spooled of the leg that has this Call-ID on the wire."""
-        waiting = self.everything()
+        """What is spooled of the leg that has this Call-ID on the wire, but for what a side said of itself."""
+        waiting = [one for one in self.everything() if not isinstance(one, events.Connected)]
         started = (one for one in waiting if isinstance(one, events.Started))
         legs = {one.leg for one in started if one.sip_call_id == sip_call_id}
         return sorted((one for one in waiting if one.leg in legs), key=lambda one: one.at)

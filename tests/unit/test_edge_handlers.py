@@ -12,7 +12,7 @@ from kemi import metrics, settings
 from kemi.calls.events import Answered, Ended, Failed, Started
 from kemi.directory.snapshot import SnapshotDirectory
 from kemi.edge import apply, callid, handlers
-from kemi.numbering.model import Number
+from kemi.numbering.model import Number, Step
 from kemi.routing.connected import Connected
 from kemi.routing.model import Decision, Target
 
@@ -236,6 +236,24 @@ def test_a_party_says_who_it_is_now(bench, asked, arguments, parties):
     said = {"P-Asserted-Identity": SAID["P_Asserted_Identity"], "Privacy": "id"}
     assert asked == [(said, *parties, HOST)]
     assert KSR.hdr.appended == ["P-Asserted-Identity: <sip:+7@x>\r\nPrivacy: id\r\n"]
+    assert bench.spooled() == []
+
+
+def test_what_a_party_says_is_kept_for_the_record(bench):
+    message_of(P_Asserted_Identity="<sip:89161234567@gw>")
+    assert (
+        bench.edge.connected("", f"up {CALL} {LEG} legacy-landline mvno-main +79161234567") == handlers.DONE
+    )
+    (said,) = bench.spooled()
+    assert (said.call, said.leg, said.side) == (CALL, LEG, "called")
+    assert said.identity["P-Asserted-Identity"].trail == (
+        Step("national_trunk", "89161234567", "+79161234567"),
+    )
+
+
+def test_a_media_server_says_nothing_new(bench):
+    message_of(P_Asserted_Identity="<sip:+79161234567@gw>")
+    assert bench.edge.connected("", f"up {CALL} {LEG}  mvno-main +79161234567") == handlers.DONE
     assert bench.spooled() == []
 
 

@@ -21,7 +21,7 @@ from callevents import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kemi.calls.events import Answered, Ended, Failed, Media
+from kemi.calls.events import Answered, Connected, Ended, Failed, Media
 from kemi.calls.legs import Facts
 from kemi.calls.record import Recording, microseconds, moment, owed, record
 
@@ -289,6 +289,12 @@ def test_what_is_owed_degrades_only_once_it_is_overdue():
     assert record_of(conversation(), [RECORDING], overdue=True).degraded == (), "it came after all"
 
 
+def test_who_answered_is_kept_beside_who_called():
+    said = Connected(CALL, "far", at(3), "called", {"P-Asserted-Identity": CLIENT})
+    call = record_of([started(0), far(1), said, answered(4, "far"), ended(9), ended(9, "far")])
+    assert call.identity == {"P-Asserted-Identity": SIM, "P-Asserted-Identity (called side)": CLIENT}
+
+
 @given(st.integers(min_value=0, max_value=4_000_000_000_000_000))
 def test_moments_are_exact(microsecond):
     assert microseconds(moment(microsecond)) == microsecond
@@ -314,6 +320,14 @@ EVENTS = st.one_of(
     st.builds(Answered, st.just(CALL), LEGS, TIMES, TRUNKS),
     st.builds(Ended, st.just(CALL), LEGS, TIMES),
     st.builds(Failed, st.just(CALL), LEGS, TIMES, st.sampled_from([404, 480, 486, 487, 503]), TRUNKS),
+    st.builds(
+        Connected,
+        st.just(CALL),
+        LEGS,
+        TIMES,
+        st.sampled_from(["calling", "called"]),
+        st.sampled_from([{"P-Asserted-Identity": CLIENT}, {"Remote-Party-ID": EXTENSION}]),
+    ),
     st.builds(
         Media,
         st.just(CALL),
