@@ -6,7 +6,7 @@ understood is carried whole.
 
 from kemi.identity.caller import Identity, identify
 from kemi.identity.diversion import CAUSES, REASONS, Diverted
-from kemi.identity.headers import HEADERS, header_of
+from kemi.identity.headers import HEADERS
 from kemi.identity.uri import Address, addresses, uri_of, user_of
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "Diverted",
     "Identity",
     "addresses",
-    "header_of",
     "identify",
     "uri_of",
     "user_of",

@@ -121,7 +121,7 @@ def identify(
         private,
         claims,
         _case(session, headers) if trusted else None,
-        claims.get(_SERVED) if trusted else None,
+        (claims.get(_SERVED) or None) if trusted else None,
         diversions,
         diversions[-1].text if diversions else None,
     )

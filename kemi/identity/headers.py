@@ -1,6 +1,6 @@
 """The headers that are read to know who calls, who is called, and what the caller wishes."""
 
-__all__ = ["HEADERS", "header_of"]
+__all__ = ["HEADERS"]
 
 HEADERS = (
     "From",
@@ -17,12 +17,3 @@ HEADERS = (
     "Loop-Guard",
 )
 """By their canonical names. To and P-Called-Party-ID say who is called; routing reads them and Loop-Guard."""
-
-# RFC 3261 section 7.3.3; the others have no compact form.
-_COMPACT = {"f": "From", "t": "To"}
-_NAMES = {name.lower(): name for name in HEADERS} | _COMPACT
-
-
-def header_of(name: str) -> str | None:
-    """The canonical name of one of HEADERS, written in any case or in compact form; None for another."""
-    return _NAMES.get(name.strip().lower())

@@ -100,6 +100,7 @@ def test_of_two_asserted_values_the_number(value: str, claim: str, text: str) ->
 def test_a_header_without_a_user_names_nobody_but_from_does() -> None:
     headers = {"P-Asserted-Identity": "<sip:pbx.example>", "From": "<sip:1@h>"}
     assert identify(headers, ORDER).header == "From"
+    assert identify({"P-Served-User": "<sip:ims.example>", "From": "<sip:1@h>"}, ORDER).served is None
     nobody = identify({"From": "<sip:192.0.2.1>;tag=a"}, ORDER)
     assert (nobody.header, nobody.text, nobody.private) == ("From", "", True)
 

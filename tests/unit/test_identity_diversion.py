@@ -118,6 +118,10 @@ def test_diversion(value: str, diverters: list[tuple[str, str, bool]]) -> None:
             ),
             [("1", "user-busy", False)],
         ),
+        (
+            "<sip:1@h?Reason=SIP%3Bcause%3D302>;index=1, <sip:2@h>;index=2",
+            [("1", "unconditional", False)],
+        ),
         ("<sip:1@h?Reason=Q.850%3Bcause%3D302>;index=1, <sip:2@h>;index=1.1", []),
         ("<sip:1@h?Reason=SIP%3Bcause%3D302>;index=1, <sip:1@device>;index=1.1;rc=1", []),
         # RFC 6044 wrote privacy as a parameter; no mp: the entry before
