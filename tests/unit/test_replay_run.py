@@ -4,9 +4,12 @@ import msgspec
 import pytest
 from company import HOST, LANDLINE, MVNO, WHOLESALE, directory
 from edge_worker import KSR
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from wire import invite
 
 from kemi.agent.kamailio_files import address_list
+from kemi.cli.replaytable import _cells
 from kemi.edge.request import Reader
 from kemi.replay.calls import call_of
 from kemi.replay.changes import Change, changes
@@ -251,3 +254,38 @@ def test_a_source_that_becomes_known():
 def test_changes_of_nothing():
     nothing = {"source": None, "error": None, "legs": []}
     assert changes(nothing, nothing) == ()
+
+
+# -- anything --------------------------------------------------------------------------------------------
+
+LINES = (
+    "INVITE sip:+74957654321@x SIP/2.0",
+    "INVITE urn:service:sos SIP/2.0",
+    "INVITE tel:112;phone-context=+7 SIP/2.0",
+    "Via: SIP/2.0/UDP 127.0.0.1:6062;branch=",
+    "Via: SIP/2.0/UDP 127.0.0.1:5080;rport=5080",
+    "From: <sip:",
+    'From: "\x1b]0;x\x07" <sip:+79161234567@x>;tag=1',
+    "To: sip:4951234567@x",
+    "P-Asserted-Identity: <sip:+79990000201@x>, <tel:+7>",
+    "Diversion: <sip:%ff%00@x>;reason=",
+    "History-Info: <sip:1@x?Reason=SIP%3Bcause%3D302>;index=1.1.1",
+    "X-FMC-Tenant: company",
+    "X-FMC-Direction: inbound",
+    "Privacy: id",
+    " folded",
+)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from(LINES) | st.text(max_size=30), max_size=12),
+    st.sampled_from([("127.0.0.1", 6060), ("127.0.0.1", 6061), ("127.0.0.1", 5080), OTHER, None]),
+)
+def test_any_message_is_a_row_that_can_be_shown(lines, source):
+    data = "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogatepass")
+    rows, tally = run(raw(data, source=source), legs=True, before=side(trunks=(MVNO,)))
+    assert tally.invites == len(rows)
+    for row in rows:
+        shown = [cell.plain for cell in _cells(row)]
+        assert all(char.isprintable() or char == "\n" for cell in shown for char in cell)
