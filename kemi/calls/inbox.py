@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,6 +18,9 @@ ABANDONED = 3600.0
 UNREADABLE = (ValueError, RecursionError)
 
 _media = msgspec.json.Decoder(Media).decode
+
+
+E = TypeVar("E", bound=Event)
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -88,14 +92,31 @@ class Inbox:
 
 def _from_spool(name: str, key: bytes, raw: bytes) -> Waiting:
     try:
-        return Waiting((name, key), raw, decode(raw))
+        return Waiting((name, key), raw, _storable(decode(raw)))
     except UNREADABLE as error:
         return Waiting((name, key), raw, why=str(error))
 
 
+def _storable(event: E) -> E:
+    """The event with the one character that no SQL text holds written as a URI would: strangers send it."""
+    if b"\\u0000" not in msgspec.json.encode(event):
+        return event
+    return msgspec.convert(_without_nul(msgspec.to_builtins(event)), type(event))
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "%00")
+    if isinstance(value, dict):
+        return {_without_nul(key): _without_nul(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nul(item) for item in value]
+    return value
+
+
 def _from_file(path: Path, raw: bytes) -> Waiting:
     try:
-        fact = _media(raw)
+        fact = _storable(_media(raw))
     except UNREADABLE as error:
         return Waiting(path, raw, why=str(error))
     # Asterisk writes "" for nothing.

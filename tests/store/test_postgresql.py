@@ -10,11 +10,12 @@ from structlog.testing import CapturingLogger
 from kemi import metrics, settings, store
 from kemi.agent import ship, sync
 from kemi.calls import spool
-from kemi.calls.events import encode
+from kemi.calls.events import Started, encode
 from kemi.calls.listing import Wanted, newest
 from kemi.directory import rows, yamlfile
 from kemi.directory.apply import apply
 from kemi.directory.snapshot import SnapshotDirectory
+from kemi.numbering.model import Number, Step
 
 pytestmark = pytest.mark.system
 
@@ -71,4 +72,25 @@ def test_a_call_is_shipped_once_however_often_it_is_read(node, engine):
         (made,) = newest(connection, Wanted(), 10)
     assert (made.id, made.status) == (CALL, "answered")
     assert msgspec.to_builtins(made.calling)["value"] == "+79990000201"
+    agent._inbox.close()
+
+
+def test_a_number_that_holds_a_nul_character_is_a_record_too(node, engine):
+    """What a stranger wrote as %00 in a URI must not keep the calls behind it from being shipped."""
+    for directory in (node.media_spool, node.recordings, node.spool):
+        directory.mkdir()
+    odd = Number("12\0 34", None, "unknown", "unknown", "12\0 34", (Step("unknown", "12\0", "12\0"),))
+    writer = spool.Writer(node.spool, "worker-1")
+    hostile = {"calling": odd, "identity": {"From": odd}, "sip_call_id": "a\0b"}
+    for event in conversation()[:-1]:
+        changes = hostile if isinstance(event, Started) else {}
+        writer.append(encode(msgspec.structs.replace(event, **changes)))
+    writer.close()
+    agent = ship.Ship(node, engine, CapturingLogger())
+    agent.round()
+    with store.reading(engine) as connection:
+        (made,) = newest(connection, Wanted(), 10)
+    assert made.status == "answered"
+    assert made.calling is not None
+    assert made.calling.raw == "12%00 34"
     agent._inbox.close()
