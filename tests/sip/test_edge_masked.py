@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from edge import Edge
-from party import SDP, Leg, Party, connect, tag_of
+from party import SDP, Leg, Party, connect, tag_of, uri_of
 from test_edge_identity import ANONYMOUS, shown, whole
 
 from demo.sip import Message
@@ -91,6 +91,39 @@ def test_the_trunk_never_sees_the_number(edge: Edge, at: SimpleNamespace) -> Non
     assert bye.start == f"BYE {caller.contact[1:-1]} SIP/2.0"
     hidden(done)
     edge.wait_events(caller.call_id, Started, Started, Answered, Ended)
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        f"sip:7{DIGITS}@ims.example",
+        f"<sip:7{DIGITS}@ims.example>",
+        f"+7{DIGITS} <sip:7{DIGITS}@ims.example>",
+        f'"a \\" <sip:7{DIGITS}@x>"<sip:7{DIGITS}@ims.example;user=phone>',
+        f"<tel:+7{DIGITS}>",
+    ],
+)
+def test_however_the_caller_writes_himself(at: SimpleNamespace, sender: str) -> None:
+    """And he gets back what he wrote."""
+
+    def anonymous(message: Message) -> None:
+        name, _, rest = hidden(message).header("From").partition("<")
+        assert name.strip() == '"Anonymous"'
+        assert rest == f"sip:anonymous@anonymous.invalid>;tag={tag_of(caller.local)}"
+
+    caller = Leg.calling(at.mvno, CALLED, caller=sender, headers=[("Privacy", "id")], contact=SIM)
+    callee = at.landline.takes_call()
+    anonymous(callee.invite)
+    assert connect(caller, callee).header("From") == caller.local
+    caller.send("UPDATE")
+    update = callee.expect("UPDATE")
+    anonymous(update)
+    callee.reply(200, to=update)
+    caller.accepted()
+    bye, done = callee.hang_up(caller)
+    assert tag_of(bye.header("To")) == tag_of(caller.local)
+    assert uri_of(bye.header("To")) in caller.local
+    hidden(done)
 
 
 def test_before_the_answer(at: SimpleNamespace) -> None:
