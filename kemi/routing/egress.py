@@ -131,9 +131,12 @@ def _caller(leg: Leg, trunk: Trunk) -> _Caller:
     number, why = _owned(leg, trunk)
     if not forwarded:
         return _Caller(number, why)
-    if trunk.egress.forwarded == "original" and number is not None and address(leg.calling) is not None:
+    named = address(leg.calling) is not None
+    # Who diverted a call is told also where the caller has withheld its number from us too.
+    if trunk.egress.forwarded == "original" and number is not None and (named or leg.private):
         here = Diverted(number, "unconditional", private=False)
-        return _Caller(leg.calling, f"forwarded by {number.value}", (here, *leg.diversions))
+        caller = leg.calling if named else None
+        return _Caller(caller, f"forwarded by {number.value}", (here, *leg.diversions))
     return _Caller(number, why)
 
 
