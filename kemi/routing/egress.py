@@ -78,6 +78,13 @@ def _shows(leg: Leg) -> bool:
     return len(digits) == TELLING_DIGITS and digits.isdigit() and digits in leg.call.carried
 
 
+def _same(one: Number, other: Number) -> bool:
+    """Whether two numbers may be one; where not both are understood their last digits say so."""
+    if one.canonical is not None and other.canonical is not None:
+        return one.canonical == other.canonical
+    return one.value[-TELLING_DIGITS:] == other.value[-TELLING_DIGITS:]
+
+
 def _target(leg: Leg, trunk: Trunk, called: Number, *, private: bool, masked: bool) -> Target:
     scheme, _, peer = trunk.peers[0].partition(":")
     host = peer.partition(";")[0]
@@ -89,8 +96,12 @@ def _target(leg: Leg, trunk: Trunk, called: Number, *, private: bool, masked: bo
         headers.update(asserted(trunk, caller.number, leg.host, private=private))
     elif private and trunk.egress.privacy == "pass":
         headers["Privacy"] = "id"
-    if caller.diversions:
-        headers.update(diverting(trunk, caller.diversions, called, leg.host))
+    diversions = caller.diversions
+    if private and trunk.egress.privacy == "drop":
+        # Who calls may have diverted the call before: then it is not shown there either.
+        diversions = [one for one in diversions if not _same(one.number, leg.calling)]
+    if diversions:
+        headers.update(diverting(trunk, diversions, called, leg.host))
     if trunk.kind == "mvno":
         headers["Loop-Guard"] = LOOP_GUARD
     uri = f"{scheme}:{written(trunk, 'Request-URI', called)}@{peer}"
