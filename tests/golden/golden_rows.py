@@ -127,7 +127,7 @@ def call_of(row: Row) -> Call:
         source=given["from"],
         ruri=ruri if ":" in ruri else f"sip:{ruri}@{HOST}",
         headers=_headers(told),
-        fmc=msgspec.convert(given["fmc"], Fmc) if "fmc" in given else None,
+        fmc=msgspec.convert(given["fmc"], Fmc) if given["from"] == "media" else None,
         media_up=given.get("media") != "down",
         carried=given.get("carried", ""),
     )
@@ -227,13 +227,16 @@ def expected(row: Row) -> dict[str, Any]:
     if isinstance(out, str):
         out = {"reject": out.removeprefix("reject ")}
     if out is not None and "sender" not in given:
-        out = {where: told if where == "reject" else _spelt(told, where) for where, told in out.items()}
+        first = {"media": out["media"]} if "media" in out else {}
+        out = {
+            where: told if where == "reject" else _spelt(told, where) for where, told in (first | out).items()
+        }
     return {"out": out, "record": given.get("record", {})}
 
 
 def _spelt(told: Mapping[str, str], where: str) -> dict[str, str]:
     spelt: dict[str, str] = {}
-    for name, value in told.items():
+    for name, value in sorted(told.items(), key=lambda item: item[0] not in ("to", "caller")):
         if name == "to":
             spelt |= {"RURI": value} if where == "media" else {"RURI": value, "To": value}
         elif name == "caller":
