@@ -14,10 +14,11 @@ from sqlalchemy import Engine
 
 from kemi.cli.output import Format, FormatOption, format_of, noun, refuse, say, show
 from kemi.cli.source import database, read_file
-from kemi.directory.apply import Change, DirectoryChangedError, Plan, compare, plan
+from kemi.directory.apply import DirectoryChangedError, Plan, compare, plan
 from kemi.directory.apply import apply as apply_document
 from kemi.directory.database import NoDirectoryError, reading_directory
 from kemi.directory.document import Document
+from kemi.directory.edit import Edit
 from kemi.directory.yamlfile import DocumentError
 from kemi.store import migrate
 
@@ -99,7 +100,7 @@ def _apply(engine: Engine, wanted: Document, made: Plan, *, prune: bool, file: s
 def _lines(made: Plan) -> Iterator[RenderableType]:
     for change in made.changes[:MOST_SHOWN]:
         sign, colour = _SIGNS[change.op]
-        yield f"[{colour}]{sign} {escape(change.what)}[/]"
+        yield f"[{colour}]{sign} {escape(change.place)}[/]"
         if change.op == "change":
             for name, (old, new) in change.fields.items():
                 yield f"    {name}: [red]{_short(old)}[/] → [green]{_short(new)}[/]"
@@ -136,6 +137,6 @@ def _answer(made: Plan, revision: int, *, applied: bool) -> dict[str, Any]:
     }
 
 
-def _change(change: Change) -> dict[str, Any]:
+def _change(change: Edit) -> dict[str, Any]:
     fields = {name: {"before": old, "after": new} for name, (old, new) in change.fields.items()}
-    return {"op": change.op, "what": change.what, "fields": fields}
+    return {"op": change.op, "what": change.place, "fields": fields}

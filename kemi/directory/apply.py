@@ -4,69 +4,39 @@ A file may speak of a part of the edge. What it names (a trunk, a tenant's own s
 as it says, keys left out included; what it does not name stays, unless `prune` asks to remove it.
 """
 
-import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal, TypeAlias, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, bindparam
+from sqlalchemy import Connection, Engine
 
 from kemi.directory import rows
 from kemi.directory.checks import check
 from kemi.directory.document import Document, Route, Tenant
+from kemi.directory.edit import DirectoryChangedError, Edit, Op, commit, writing
 from kemi.directory.nodes import Problem, spell
-from kemi.directory.rows import COLUMNS, KEYS, Key, Rows
-from kemi.directory.tables import (
-    DidRow,
-    MediaServerRow,
-    RevisionRow,
-    RouteRow,
-    ServiceRow,
-    SubscriberRow,
-    TenantRow,
-    TrunkRow,
-)
+from kemi.directory.rows import KEYS, Rows
 from kemi.directory.yamlfile import DocumentError
 from kemi.store import Base
 
-Op: TypeAlias = Literal["add", "change", "remove"]
+__all__ = ["DirectoryChangedError", "Plan", "apply", "compare", "merge", "plan"]
+
 _K = TypeVar("_K")
 _V = TypeVar("_V")
-
-
-class Change(msgspec.Struct, frozen=True):
-    """One difference. `what` is the key in the file; `fields` holds what was and what will be."""
-
-    op: Op
-    what: str
-    fields: Mapping[str, tuple[Any, Any]] = {}
-
-
-class _Difference(msgspec.Struct, frozen=True):
-    """The same of one table, as rows."""
-
-    added: Rows
-    changed: Rows
-    removed: Rows
 
 
 class Plan(msgspec.Struct, frozen=True):
     """What an apply would do to the directory as it is in `revision`."""
 
     revision: int
-    changes: tuple[Change, ...]
-    differences: dict[type[Base], _Difference]
+    changes: tuple[Edit, ...]
 
     def summary(self) -> str:
         """In words: `4 added, 1 changed`."""
         counted = Counter(change.op for change in self.changes)
         words: tuple[tuple[Op, str], ...] = (("add", "added"), ("change", "changed"), ("remove", "removed"))
         return ", ".join(f"{counted[op]} {word}" for op, word in words if counted[op]) or "no change"
-
-
-class DirectoryChangedError(Exception):
-    """Somebody else applied a file after the plan was made."""
 
 
 def plan(connection: Connection, wanted: Document, *, prune: bool, file: str) -> Plan:
@@ -83,11 +53,16 @@ def compare(current: Document, revision: int, wanted: Document, *, prune: bool, 
     if problems:
         raise DocumentError(file, sorted(problems, key=lambda problem: problem.key))
     before, after = rows.rows(current), rows.rows(target)
-    differences = {row: _differ(before[row], after[row]) for row in KEYS}
-    changes = tuple(
-        change for row, difference in differences.items() for change in _changes(row, difference, before[row])
-    )
-    return Plan(revision, changes, differences)
+    return Plan(revision, tuple(edit for row in KEYS for edit in _differences(row, before[row], after[row])))
+
+
+def _differences(row: type[Base], before: Rows, after: Rows) -> Iterator[Edit]:
+    for key, values in after.items():
+        if before.get(key) != values:
+            yield Edit(row, key, before.get(key), values)
+    for key, values in before.items():
+        if key not in after:
+            yield Edit(row, key, values, None)
 
 
 def apply(
@@ -104,19 +79,10 @@ def apply(
     `expected` is the revision that a plan was shown for: DirectoryChangedError when it is no longer the
     newest. Raises DocumentError as `plan`, and SQLAlchemy's errors; then nothing was applied.
     """
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         made = plan(connection, wanted, prune=prune, file=file)
-        if expected is not None and made.revision != expected:
-            raise DirectoryChangedError
-        if made.changes:
-            _write(connection, made.differences)
-            entry = {
-                "number": made.revision + 1,
-                "at": time.time_ns() // 1000,
-                "who": who,
-                "what": f"{file}: {made.summary()}",
-            }
-            connection.execute(rows.table_of(RevisionRow).insert(), entry)
+        what = f"{file}: {made.summary()}"
+        commit(connection, made.changes, who=who, what=what, expected=expected)
     return made
 
 
@@ -154,88 +120,3 @@ def _merged_tenant(current: Tenant, wanted: Tenant) -> Tenant:
     sections = ("subscribers", "numbers", *rows.SECTIONS.values())
     merged = {section: {**getattr(current, section), **getattr(wanted, section)} for section in sections}
     return msgspec.structs.replace(wanted, **merged)
-
-
-def _differ(before: Rows, after: Rows) -> _Difference:
-    return _Difference(
-        added={key: values for key, values in after.items() if key not in before},
-        changed={key: values for key, values in after.items() if key in before and before[key] != values},
-        removed={key: values for key, values in before.items() if key not in after},
-    )
-
-
-def _changes(row: type[Base], difference: _Difference, before: Rows) -> Iterable[Change]:
-    for key, values in difference.added.items():
-        yield Change(
-            "add", _name(row, key, values), {name: (None, value) for name, value in values.items() if value}
-        )
-    for key, values in difference.changed.items():
-        old = before[key]
-        fields = {name: (old[name], value) for name, value in values.items() if old[name] != value}
-        yield Change("change", _name(row, key, values), fields)
-    for key, values in difference.removed.items():
-        yield Change("remove", _name(row, key, values))
-
-
-def _name(row: type[Base], key: Key, values: Mapping[str, Any]) -> str:
-    """The place of a row in the file."""
-    if row is ServiceRow:
-        return f"tenants.{key[0]}.{rows.SECTIONS[key[1]]}.{key[2]}"
-    if row is SubscriberRow:
-        return f"tenants.{key[0]}.subscribers.{key[1]}"
-    if row is DidRow:
-        return f"tenants.{values['tenant']}.numbers.{key[0]}"
-    section = {TrunkRow: "trunks", RouteRow: "routes", MediaServerRow: "media", TenantRow: "tenants"}[row]
-    return f"{section}.{key[0]}"
-
-
-_PARENTS: tuple[type[Base], ...] = (TrunkRow, RouteRow, MediaServerRow, TenantRow)
-_CHILDREN: tuple[type[Base], ...] = (SubscriberRow, DidRow, ServiceRow)
-
-
-def _write(connection: Connection, differences: Mapping[type[Base], _Difference]) -> None:
-    """In an order that never breaks a constraint on the way, also where two subscribers swap numbers."""
-    for row in _CHILDREN:
-        _delete(connection, row, differences[row].removed)
-    for row in _PARENTS:
-        _update(connection, row, differences[row].changed)
-        _insert(connection, row, differences[row].added)
-    moving = differences[SubscriberRow].changed
-    _update(connection, SubscriberRow, {key: {**values, "msisdn": None} for key, values in moving.items()})
-    for row in _CHILDREN:
-        _update(connection, row, differences[row].changed)
-        _insert(connection, row, differences[row].added)
-    for row in _PARENTS:
-        _delete(connection, row, differences[row].removed)
-
-
-def _insert(connection: Connection, row: type[Base], added: Rows) -> None:
-    if added:
-        connection.execute(rows.table_of(row).insert(), list(added.values()))
-
-
-def _update(connection: Connection, row: type[Base], changed: Rows) -> None:
-    if not changed:
-        return
-    table, keys = rows.table_of(row), KEYS[row]
-    others = [name for name in COLUMNS[row] if name not in keys]
-    statement = (
-        table.update()
-        .where(*(table.c[name] == bindparam(f"key_{name}") for name in keys))
-        .values({name: bindparam(f"new_{name}") for name in others})
-    )
-    parameters = [
-        {f"key_{name}": values[name] for name in keys} | {f"new_{name}": values[name] for name in others}
-        for values in changed.values()
-    ]
-    connection.execute(statement, parameters)
-
-
-def _delete(connection: Connection, row: type[Base], removed: Rows) -> None:
-    if not removed:
-        return
-    table, keys = rows.table_of(row), KEYS[row]
-    statement = table.delete().where(*(table.c[name] == bindparam(f"key_{name}") for name in keys))
-    connection.execute(
-        statement, [dict(zip((f"key_{name}" for name in keys), key, strict=True)) for key in removed]
-    )

@@ -26,6 +26,24 @@ class RevisionRow(Base):
     what: Mapped[str] = mapped_column(Text)
 
 
+class ChangeRow(Base):
+    """One row that a revision changed: `noun` and `key` name it, `before` and `after` are all its columns.
+
+    None before: it was new; None after: it was removed.
+    """
+
+    __tablename__ = "changes"
+
+    revision: Mapped[int] = mapped_column(
+        ForeignKey("revisions.number"), primary_key=True, autoincrement=False
+    )
+    ordinal: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    noun: Mapped[str] = mapped_column(Text)
+    key: Mapped[list[Any]] = mapped_column(Json)
+    before: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    after: Mapped[dict[str, Any] | None] = mapped_column(Json)
+
+
 class TrunkRow(Base):
     """A trunk. Its dispatcher set comes from `id`, which is never given twice."""
 

@@ -112,7 +112,7 @@ def test_a_change_names_what_was_and_what_will_be(engine, example):
     put(engine, example)
     person = msgspec.structs.replace(example.tenants["company"].subscribers["201"], name="Закупки")
     (change,) = put(engine, with_people(example, _201=person)).changes
-    assert (change.op, change.what) == ("change", "tenants.company.subscribers.201")
+    assert (change.op, change.place) == ("change", "tenants.company.subscribers.201")
     assert change.fields == {"name": ("Отдел закупок", "Закупки")}
     assert held(engine).tenants["company"].subscribers["201"].name == "Закупки"
     assert [number for number, _, _ in log(engine)] == [1, 2]
