@@ -73,13 +73,15 @@ class Diverted(msgspec.Struct, frozen=True, gc=False):
     """Who diverted the call.
 
     `text` is for numbering to read; `reason` is one of REASONS; `private`: must not be shown to whom may not
-    be shown a private caller; `header` is the claim that says so, as "Diversion[2]".
+    be shown a private caller; `header` is the claim that says so, as "Diversion[2]". `counter` is how many
+    diversions it stands for (RFC 5806 section 4).
     """
 
     text: str
     reason: str
     private: bool
     header: str
+    counter: int = 1
 
 
 def diverted(
@@ -115,7 +117,11 @@ def _of_diversion(value: str, claims: dict[str, str], *, hidden: bool) -> tuple[
             or address.attributes.get("privacy", "").lower() in _HIDDEN
             or is_anonymous(address.user, f"@{address.host}")
         )
-        found.append(Diverted(address.user, reason if reason in REASONS else "unknown", private, key))
+        counter = address.attributes.get("counter", "")
+        times = int(counter) if counter.isascii() and counter.isdigit() and len(counter) <= 2 else 1
+        found.append(
+            Diverted(address.user, reason if reason in REASONS else "unknown", private, key, max(times, 1))
+        )
     return tuple(found)
 
 

@@ -138,17 +138,40 @@ def _caller(leg: Leg, trunk: Trunk) -> _Caller:
         if address(leg.calling) is None:
             return _Caller(None, "no number is known", leg.diversions)
         return _Caller(leg.calling, "a handset sees who calls", leg.diversions)
-    forwarded = leg.direction in _COMES_IN
     number, why = _owned(leg, trunk)
-    if not forwarded:
+    if not _forwarded(leg):
         return _Caller(number, why)
     named = address(leg.calling) is not None
     # Who diverted a call is told also where the caller has withheld its number from us too.
     if trunk.egress.forwarded == "original" and number is not None and (named or leg.private):
-        here = Diverted(number, "unconditional", private=False)
         caller = leg.calling if named else None
-        return _Caller(caller, f"forwarded by {number.value}", (here, *leg.diversions))
+        return _Caller(caller, f"forwarded by {number.value}", _diverted_here(leg, number))
     return _Caller(number, why)
+
+
+def _forwarded(leg: Leg) -> bool:
+    """Whether the caller is somebody outside: the call came in, or a SIM diverts it in the mobile network."""
+    if leg.direction in _COMES_IN:
+        return True
+    person, number = leg.subscriber, leg.calling.canonical
+    return (
+        leg.direction == "mobile_originated"
+        and person is not None
+        and number is not None
+        and number != person.msisdn
+    )
+
+
+def _diverted_here(leg: Leg, number: Number) -> list[Diverted]:
+    """Who diverted the call, with our number as the newest; it stands for the SIM that the network names."""
+    sim = None if leg.subscriber is None else leg.subscriber.msisdn
+    reason, before = "unconditional", []
+    for one in leg.diversions:
+        if sim is not None and one.number.canonical == sim:
+            reason = one.reason
+        else:
+            before.append(one)
+    return [Diverted(number, reason), *before]
 
 
 def _owned(leg: Leg, trunk: Trunk) -> tuple[Number | None, str]:

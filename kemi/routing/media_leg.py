@@ -6,17 +6,19 @@ Its X-FMC headers are believed: only media servers can bring them as far as here
 from typing import get_args
 
 from kemi.numbering.canonicalise import reader
+from kemi.numbering.plan import plan_of
 from kemi.routing import egress, policy
 from kemi.routing.connect import to_emergency, to_trunks
 from kemi.routing.leg import Leg
 from kemi.routing.model import Decision, Direction, Subscriber, Tenant
 from kemi.routing.public import not_understood
 from kemi.routing.reading import MEDIA_NUMBERS, extensions_of, plan_for, read_called, read_calling
-from kemi.routing.writing import number_of
+from kemi.routing.writing import AS_IT_CAME, number_of
 
 __all__ = ["from_media"]
 
 IDENTITY = ("P-Asserted-Identity", "From")
+_VERBATIM = reader((), plan_of(""), None)
 _DIRECTIONS: dict[str, Direction] = {name: name for name in get_args(Direction)}
 
 
@@ -32,7 +34,8 @@ def from_media(leg: Leg) -> Decision:
         return leg.reject("unknown_tenant")
     plan = plan_for(tenant)
     # Media passes on what the edge wrote: canonical numbers, and unknown ones verbatim.
-    read_calling(leg, IDENTITY, MEDIA_NUMBERS, trusted=True)
+    verbatim = f"{AS_IT_CAME}>" in leg.call.headers.get("P-Asserted-Identity", "")
+    read_calling(leg, IDENTITY, _VERBATIM if verbatim else MEDIA_NUMBERS, trusted=True)
     read_called(
         leg,
         "Request-URI",

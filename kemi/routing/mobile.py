@@ -88,7 +88,8 @@ def _originated(leg: Leg, trunk: Trunk, tenant: Tenant, caller: Subscriber) -> D
 
 def _restrict(leg: Leg, caller: Subscriber) -> None:
     """Calling line identification restriction: what was dialled counts, else how the subscriber is set."""
-    if caller.clir and not leg.private:
+    # Who is diverted by this SIM has not asked for what its subscriber did.
+    if caller.clir and not leg.private and leg.calling.canonical == caller.msisdn:
         leg.private = True
         leg.story.tell("clir", "Subscriber {} withholds its number.", caller.extension)
     for step in leg.called.trail:

@@ -181,11 +181,12 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Diverted(msgspec.Struct, frozen=True, gc=False):
-    """Who was called before and diverted the call; `reason` is a word of RFC 5806."""
+    """Who was called before and diverted the call; `reason` and `counter` as RFC 5806 has them."""
 
     number: Number
     reason: str = "unknown"
     private: bool = False
+    counter: int = 1
 
 
 class Target(msgspec.Struct, frozen=True):

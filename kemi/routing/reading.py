@@ -83,7 +83,8 @@ def read_calling(leg: Leg, order: Sequence[str], numbers: Reader, *, trusted: bo
         leg.story.tell("privacy", "The caller asks not to be shown.")
     if caller.diversions:
         leg.diversions = tuple(
-            Diverted(leg.identity[one.header], one.reason, one.private) for one in caller.diversions
+            Diverted(leg.identity[one.header], one.reason, one.private, one.counter)
+            for one in caller.diversions
         )
         for one in leg.diversions:
             leg.story.tell("diverted", "{} diverted the call ({}).", _Words(one.number), one.reason)

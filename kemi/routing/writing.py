@@ -9,10 +9,13 @@ from kemi.numbering.present import write
 from kemi.routing.model import Diverted, Trunk
 from kemi.routing.reading import plan_for
 
-__all__ = ["ANONYMOUS", "address", "asserted", "diverting", "escaped", "number_of", "written"]
+__all__ = ["ANONYMOUS", "AS_IT_CAME", "address", "asserted", "diverting", "escaped", "number_of", "written"]
 
 ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
 """The From of a caller who is not shown (RFC 3323 section 4.1.1.3)."""
+
+AS_IT_CAME = ";shape=unknown"
+"""Towards a media server, the parameter of a URI whose number is carried verbatim."""
 
 _UNESCAPED = "-_.!~*'()&=+$,;?/"
 _DIALABLE = frozenset("0123456789+*#")
@@ -65,7 +68,10 @@ def asserted(
         return {}
     headers = {}
     for header in ("P-Asserted-Identity",) if trunk is None else trunk.egress.identity:
-        uri = f"<sip:{written(trunk, header, number)}@{host}>"
+        # A media server gives it back as it is: what no shape fitted must not fit E.164 there.
+        looks = trunk is None and number.kind == "unknown" and number.value[:1] == "+"
+        shape = AS_IT_CAME if looks else ""
+        uri = f"<sip:{written(trunk, header, number)}@{host}{shape}>"
         if header == "Remote-Party-ID":
             uri += f";party={party};screen=yes;privacy={'full' if private else 'off'}"
         elif header == "P-Preferred-Identity" and party == "called":
@@ -104,7 +110,8 @@ def diverting(
 def _diversion(trunk: Trunk | None, one: Diverted, host: str) -> str:
     # RFC 5806 section 4.
     privacy = ";privacy=full" if one.private else ""
-    return f"<sip:{written(trunk, 'Diversion', one.number)}@{host}>;reason={one.reason}{privacy}"
+    counter = f";counter={one.counter}" if one.counter > 1 else ""
+    return f"<sip:{written(trunk, 'Diversion', one.number)}@{host}>;reason={one.reason}{counter}{privacy}"
 
 
 def _history(trunk: Trunk | None, told: Sequence[Diverted], called: Number, host: str) -> str:
