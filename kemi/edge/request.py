@@ -38,6 +38,8 @@ _NOT_CARRIED = frozenset(
         "p-called-party-id",
         "p-access-network-info",
         "p-charging-vector",
+        "identity",
+        "y",
         "remote-party-id",
         "diversion",
         "history-info",

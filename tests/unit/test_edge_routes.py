@@ -32,7 +32,8 @@ def test_every_header_of_ours_is_removed_by_name():
 def test_what_is_stripped_is_not_taken_for_carried():
     """Else a trunk would be left out because of what it is never sent; or not be, because of what it is."""
     replaced = {"contact", "m", "route"}
-    assert {name.lower() for name in removed("STRIP_IDENTITY")} == request._NOT_CARRIED - replaced
+    short = {"y"}
+    assert {name.lower() for name in removed("STRIP_IDENTITY")} == request._NOT_CARRIED - replaced - short
 
 
 def test_every_identity_header_is_stripped():
