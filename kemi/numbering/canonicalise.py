@@ -20,7 +20,7 @@ from kemi.numbering.model import Kind, Number, Rewrite, Role, Shape, Step
 from kemi.numbering.plan import Plan
 from kemi.numbering.rewrite import LONGEST, Change, changes
 
-__all__ = ["IsExtension", "Reader", "canonicalise", "is_e164", "is_withheld", "reader"]
+__all__ = ["IsExtension", "Reader", "beginnings", "canonicalise", "is_e164", "is_withheld", "reader"]
 
 IsExtension: TypeAlias = Callable[[str], bool]
 """Whether some digits are an extension of the caller's tenant."""
@@ -96,9 +96,12 @@ def _after(prefixes: Sequence[str]) -> Fit:
     return fit
 
 
-def _national(plan: Plan, area_code: str = "", *, trunk: bool = False) -> Fit:
-    """A number without its country code: behind a trunk prefix, or with `area_code` left out, or neither."""
-    # How many digits a text has, to how those begin that fit and where the number starts in them.
+def beginnings(plan: Plan, area_code: str = "", *, trunk: bool = False) -> dict[int, set[tuple[str, int]]]:
+    """How numbers without their country code are written: all that can follow from the plan.
+
+    How many digits a text has, to how those begin that fit and where the number starts in them. A number
+    stands behind a trunk prefix (`trunk`), or with `area_code` left out, or neither.
+    """
     wanted: dict[int, set[tuple[str, int]]] = {}
     for one in plan.nsn:
         prefix = "" if not trunk else plan.trunk_prefix if one.trunk_prefix is None else one.trunk_prefix
@@ -107,6 +110,12 @@ def _national(plan: Plan, area_code: str = "", *, trunk: bool = False) -> Fit:
             if length > len(area_code) and (prefix or not trunk):
                 of = wanted.setdefault(length - len(area_code) + len(prefix), set())
                 of.update((prefix + text, len(prefix)) for text in begin)
+    return wanted
+
+
+def _national(plan: Plan, area_code: str = "", *, trunk: bool = False) -> Fit:
+    """A number without its country code: behind a trunk prefix, or with `area_code` left out, or neither."""
+    wanted = beginnings(plan, area_code, trunk=trunk)
     tests = {length: _by_beginning(of) for length, of in wanted.items()}
     code = f"+{plan.code}{area_code}"
 
