@@ -82,7 +82,8 @@ def test_prefixes_of_numbers():
 
 @given(digits=st.text("0123456789", max_size=12))
 def test_a_prefix_of_numbers_begins_one(digits):
-    long = [digits + "1234567890123456"[:more] for more in range(17)]
+    codes = [digits + code for code in ("", *"0123456789", *(f"{n:02}" for n in range(100)))]
+    long = [code + "1234567890123456"[:more] for code in codes for more in range(17)]
     assert begins_a_number(f"+{digits}") == any(map(is_e164, long))
 
 
