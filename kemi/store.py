@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.orm import DeclarativeBase
 
 NAMES = {
@@ -25,9 +26,20 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMES)
 
 
+PATIENCE = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "tcp_user_timeout": 15_000}
+"""After this a PostgreSQL that went away without a word counts as gone; the URL may say otherwise."""
+
+
+def _patience(url: str) -> dict[str, int]:
+    made = make_url(url)
+    if made.get_backend_name() != "postgresql":
+        return {}
+    return {name: value for name, value in PATIENCE.items() if name not in made.query}
+
+
 def engine_for(url: str) -> Engine:
     """Make an engine. SQLite gets WAL, foreign keys, a busy timeout and transactions that BEGIN IMMEDIATE."""
-    engine = create_engine(url)
+    engine = create_engine(url, connect_args=_patience(url))
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")
@@ -50,8 +62,12 @@ def engine_for(url: str) -> Engine:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A transaction that only reads: on SQLite it never waits for a writer."""
-    with engine.connect().execution_options(read_only=True) as connection, connection.begin():
+    """A transaction that only reads, and sees one state throughout; it never waits for a writer."""
+    connection = engine.connect().execution_options(read_only=True)
+    if engine.dialect.name == "postgresql":
+        # Its default gives each statement the state of its own moment.
+        connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    with connection, connection.begin():
         yield connection
 
 

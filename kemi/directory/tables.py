@@ -149,3 +149,14 @@ class ServiceRow(Base):
     kind: Mapped[str] = mapped_column(Text, primary_key=True)
     name: Mapped[str] = mapped_column(Text, primary_key=True)
     body: Mapped[dict[str, Any]] = mapped_column(Json)
+
+
+class NodeRow(Base):
+    """What a node last said of itself, and when: microseconds since the epoch, by its own clock."""
+
+    __tablename__ = "nodes"
+
+    node: Mapped[str] = mapped_column(Text, primary_key=True)
+    at: Mapped[int] = mapped_column(BigInteger)
+    revision: Mapped[int] = mapped_column(Integer)
+    state: Mapped[dict[str, Any]] = mapped_column(Json)
