@@ -57,7 +57,13 @@ def _numbers_behind(prefix: str) -> Extent:
 
 
 def _classes(wanted: dict[int, set[tuple[str, int]]]) -> Extent:
-    return frozenset((begin, length) for length, of in wanted.items() for begin, _ in of)
+    # Where any digit begins a text, a plus does not.
+    return frozenset(
+        (first, length)
+        for length, of in wanted.items()
+        for begin, _ in of
+        for first in ((begin,) if begin else DIGITS)
+    )
 
 
 def begins_a_number(prefix: str) -> bool:
