@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from kemi.cli.output import DataOption, FormatOption, Given
 
-NOUNS = ("apply", "calls", "explain", "export", "number", "replay")
+NOUNS = ("apply", "calls", "explain", "export", "history", "number", "replay", "rollback")
 
 
 class _Nouns(TyperGroup):

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from kemi.cli.output import refuse
 from kemi.directory import values
 from kemi.directory.document import Document
@@ -54,7 +56,7 @@ def database() -> Iterator["Engine"]:
 
 
 def read_document(data: Path | None) -> Document:
-    """The whole directory as a Document."""
+    """The whole directory as a Document that says of which revision it is."""
     if data is not None:
         return read_file(data)
     with database() as engine:
@@ -62,7 +64,8 @@ def read_document(data: Path | None) -> Document:
         from kemi.directory.database import reading_directory  # noqa: PLC0415
 
         with reading_directory(engine) as connection:
-            return rows.document(connection)
+            revision = rows.revision(connection)
+            return msgspec.structs.replace(rows.document(connection), revision=revision)
 
 
 def read_directory(data: Path | None) -> Directory:

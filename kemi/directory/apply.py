@@ -20,10 +20,28 @@ from kemi.directory.rows import KEYS, Rows
 from kemi.directory.yamlfile import DocumentError
 from kemi.store import Base
 
-__all__ = ["DirectoryChangedError", "Plan", "apply", "compare", "merge", "plan"]
+__all__ = [
+    "DirectoryChangedError",
+    "Plan",
+    "StaleBaseError",
+    "apply",
+    "compare",
+    "differences",
+    "merge",
+    "plan",
+]
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
+
+
+class StaleBaseError(Exception):
+    """A file was written from an older revision than the directory's, and would change what came after."""
+
+    def __init__(self, base: int, revision: int) -> None:
+        self.base = base
+        self.revision = revision
+        super().__init__(f"the file is of revision {base}, the directory is at {revision}")
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -40,7 +58,11 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def plan(connection: Connection, wanted: Document, *, prune: bool, file: str) -> Plan:
-    """Compare a file with the database. Raises DocumentError where the two together make no sense."""
+    """Compare a file with the database. Raises DocumentError where the two together make no sense.
+
+    Raises StaleBaseError where the file says of which revision it is, the directory is at another one, and
+    something would change.
+    """
     return compare(rows.document(connection), rows.revision(connection), wanted, prune=prune, file=file)
 
 
@@ -52,8 +74,15 @@ def compare(current: Document, revision: int, wanted: Document, *, prune: bool, 
     ]
     if problems:
         raise DocumentError(file, sorted(problems, key=lambda problem: problem.key))
-    before, after = rows.rows(current), rows.rows(target)
-    return Plan(revision, tuple(edit for row in KEYS for edit in _differences(row, before[row], after[row])))
+    changes = differences(rows.rows(current), rows.rows(target))
+    if changes and wanted.revision is not None and wanted.revision != revision:
+        raise StaleBaseError(wanted.revision, revision)
+    return Plan(revision, changes)
+
+
+def differences(before: Mapping[type[Base], Rows], after: Mapping[type[Base], Rows]) -> tuple[Edit, ...]:
+    """The edits that make of one state of all tables another."""
+    return tuple(edit for row in KEYS for edit in _differences(row, before[row], after[row]))
 
 
 def _differences(row: type[Base], before: Rows, after: Rows) -> Iterator[Edit]:
@@ -80,9 +109,11 @@ def apply(
     newest. Raises DocumentError as `plan`, and SQLAlchemy's errors; then nothing was applied.
     """
     with writing(engine) as connection:
+        if expected is not None and rows.revision(connection) != expected:
+            raise DirectoryChangedError
         made = plan(connection, wanted, prune=prune, file=file)
         what = f"{file}: {made.summary()}"
-        commit(connection, made.changes, who=who, what=what, expected=expected)
+        commit(connection, made.changes, who=who, what=what)
     return made
 
 

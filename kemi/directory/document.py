@@ -23,6 +23,7 @@ from kemi.directory.formats import (
     Https,
     InternationalPrefix,
     Key,
+    Least,
     Name,
     Pattern,
     Place,
@@ -250,8 +251,12 @@ class Tenant(_Entry, frozen=True):
 
 
 class Document(_Entry, frozen=True):
-    """A whole edge, or the part of it that a file speaks of."""
+    """A whole edge, or the part of it that a file speaks of.
 
+    `revision` is the directory's when the file was written: what was made for an older one is not applied.
+    """
+
+    revision: Annotated[int, Least(0)] | None = None
     trunks: Mapping[Name, Trunk] = {}
     routes: tuple[Route, ...] = ()
     media: tuple[SipAddress, ...] = ()

@@ -1,7 +1,7 @@
 """A Document as rows of the tables, and back."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -129,26 +129,48 @@ _MAKERS = {
 
 def document(connection: Connection) -> Document:
     """Everything the database holds."""
+    return _document(lambda row, *order: _read(connection, row, *order))
+
+
+def held(connection: Connection) -> dict[type[Base], Rows]:
+    """Every row of the database."""
+    return {
+        row: {tuple(values[key] for key in keys): values for values in _read(connection, row)}
+        for row, keys in KEYS.items()
+    }
+
+
+def document_of(made: Mapping[type[Base], Rows]) -> Document:
+    """The Document that rows hold. Raises msgspec.ValidationError where they hold none."""
+    return _document(
+        lambda row, *order: (
+            dict(values)
+            for values in sorted(made[row].values(), key=lambda values: [values[name] for name in order])
+        )
+    )
+
+
+def _document(read: Callable[..., Iterator[dict[str, Any]]]) -> Document:
+    """`read` gives the rows of a table in the order of the columns named, as mappings of our own."""
     tenants = {}
-    for values in _read(connection, TenantRow, "tenant"):
+    for values in read(TenantRow, "tenant"):
         tenants[values.pop("tenant")] = values | {
             section: {} for section in ("subscribers", "numbers", *SECTIONS.values())
         }
-    for values in _read(connection, SubscriberRow, "tenant", "extension"):
+    for values in read(SubscriberRow, "tenant", "extension"):
         tenants[values.pop("tenant")]["subscribers"][values.pop("extension")] = values
-    for values in _read(connection, DidRow, "number"):
+    for values in read(DidRow, "number"):
         tenants[values.pop("tenant")]["numbers"][values.pop("number")] = values
-    for values in _read(connection, ServiceRow, "tenant", "kind", "name"):
+    for values in read(ServiceRow, "tenant", "kind", "name"):
         tenants[values["tenant"]][SECTIONS[values["kind"]]][values["name"]] = values["body"]
     trunks = {}
-    for values in _read(connection, TrunkRow, "position"):
+    for values in read(TrunkRow, "position"):
         del values["position"]
         trunks[values.pop("name")] = values
     routes = [
-        {"prefix": values["prefix"], "trunks": values["trunks"]}
-        for values in _read(connection, RouteRow, "position")
+        {"prefix": values["prefix"], "trunks": values["trunks"]} for values in read(RouteRow, "position")
     ]
-    media = [values["uri"] for values in _read(connection, MediaServerRow, "position")]
+    media = [values["uri"] for values in read(MediaServerRow, "position")]
     whole = {"trunks": trunks, "routes": routes, "media": media, "tenants": tenants}
     return msgspec.convert(whole, Document)
 
