@@ -168,6 +168,7 @@ class Subscriber(_Entry, frozen=True):
     recording: Policy | None = None
     caller_id: E164 | None = None
     clir: bool = False
+    suspended: bool = False
     device: Device | None = None
 
 

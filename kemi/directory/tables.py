@@ -6,7 +6,7 @@ is JSON; `position` keeps the order of the file where order means something.
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Integer, Text
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kemi.store import Base
@@ -122,8 +122,9 @@ class SubscriberRow(Base):
     answer_confirm: Mapped[bool]
     voicemail: Mapped[bool]
     recording: Mapped[str | None] = mapped_column(Text)
-    caller_id: Mapped[str | None] = mapped_column(Text)
+    caller_id: Mapped[str | None] = mapped_column(Text, index=True)
     clir: Mapped[bool]
+    suspended: Mapped[bool]
     device: Mapped[dict[str, Any] | None] = mapped_column(Json)
 
 
@@ -131,9 +132,10 @@ class DidRow(Base):
     """A public number of a tenant and what it leads to."""
 
     __tablename__ = "dids"
+    __table_args__ = (Index("ix_dids_tenant_to", "tenant", "to"),)
 
     number: Mapped[str] = mapped_column(Text, primary_key=True)
-    tenant: Mapped[str] = mapped_column(ForeignKey("tenants.tenant"), index=True)
+    tenant: Mapped[str] = mapped_column(ForeignKey("tenants.tenant"))
     trunk: Mapped[str] = mapped_column(ForeignKey("trunks.name"), index=True)
     to: Mapped[str] = mapped_column(Text)
     crm_routing: Mapped[str | None] = mapped_column(Text)

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from kemi.directory.document import Did as DidEntry
 from kemi.directory.document import Document
 from kemi.directory.document import Prefixes as PrefixesEntry
 from kemi.directory.document import Subscriber as SubscriberEntry
+from kemi.directory.document import Tenant as TenantEntry
 from kemi.directory.document import Trunk as TrunkEntry
 from kemi.numbering.model import Rewrite, Shape
 from kemi.routing.memory import MemoryDirectory
@@ -68,30 +70,33 @@ def routes(document: Document) -> tuple[Route, ...]:
 
 def tenants(document: Document) -> tuple[Tenant, ...]:
     """All tenants."""
-    return tuple(
-        Tenant(
-            name=name,
-            title=entry.name,
-            country=entry.country,
-            area_code=entry.area_code,
-            prefixes=_prefixes(entry.prefixes),
-            caller_id=entry.caller_id,
-            recording=entry.recording.policy,
-            announce=entry.recording.announce,
-            outbound_allow=entry.outbound.allow,
-        )
-        for name, entry in document.tenants.items()
+    return tuple(tenant(name, entry) for name, entry in document.tenants.items())
+
+
+def tenant(name: str, entry: TenantEntry) -> Tenant:
+    """One tenant, without what belongs to it."""
+    return Tenant(
+        name=name,
+        title=entry.name,
+        country=entry.country,
+        area_code=entry.area_code,
+        prefixes=_prefixes(entry.prefixes),
+        caller_id=entry.caller_id,
+        recording=entry.recording.policy,
+        announce=entry.recording.announce,
+        outbound_allow=entry.outbound.allow,
     )
 
 
 def subscribers(document: Document) -> Iterator[Subscriber]:
     """All subscribers of all tenants."""
-    for tenant, entry in document.tenants.items():
+    for name, entry in document.tenants.items():
         for extension, person in entry.subscribers.items():
-            yield _subscriber(tenant, extension, person)
+            yield subscriber(name, extension, person)
 
 
-def _subscriber(tenant: str, extension: str, entry: SubscriberEntry) -> Subscriber:
+def subscriber(tenant: str, extension: str, entry: SubscriberEntry) -> Subscriber:
+    """One subscriber."""
     return Subscriber(
         tenant=tenant,
         extension=extension,
@@ -104,15 +109,21 @@ def _subscriber(tenant: str, extension: str, entry: SubscriberEntry) -> Subscrib
         recording=entry.recording,
         caller_id=entry.caller_id,
         clir=entry.clir,
+        suspended=entry.suspended,
         device=Device(entry.device.password_env) if entry.device else None,
     )
 
 
 def dids(document: Document) -> Iterator[Did]:
     """All DIDs of all tenants."""
-    for tenant, entry in document.tenants.items():
-        for number, did in entry.numbers.items():
-            yield Did(number, tenant, did.trunk, did.to, did.crm_routing)
+    for name, entry in document.tenants.items():
+        for number, one in entry.numbers.items():
+            yield did(number, name, one)
+
+
+def did(number: str, tenant: str, entry: DidEntry) -> Did:
+    """One DID."""
+    return Did(number, tenant, entry.trunk, entry.to, entry.crm_routing)
 
 
 def directory(document: Document, revision: int = 0) -> MemoryDirectory:

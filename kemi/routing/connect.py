@@ -22,6 +22,8 @@ def to_subscriber(
     trunk = egress.mobile_trunk(leg.directory)
     if person.msisdn is None:
         return leg.reject("no_msisdn")
+    if person.suspended:
+        return leg.reject("called_suspended")
     if trunk is None:
         return leg.reject("no_trunk")
     if not leg.call.media_up:

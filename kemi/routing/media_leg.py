@@ -63,6 +63,8 @@ def _to_sim(leg: Leg, tenant: Tenant) -> Decision:
     person = leg.directory.subscriber(tenant.name, leg.called.value)
     if person is None or person.msisdn is None:
         return leg.reject("no_msisdn")
+    if person.suspended:
+        return leg.reject("called_suspended")
     trunk = egress.mobile_trunk(leg.directory)
     if trunk is None:
         return leg.reject("no_trunk")

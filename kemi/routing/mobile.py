@@ -66,6 +66,8 @@ def _subscriber(leg: Leg, trunk: Trunk, said: Identity) -> tuple[Subscriber | No
 def _originated(leg: Leg, trunk: Trunk, tenant: Tenant, caller: Subscriber) -> Decision:
     """A subscriber calls: a colleague, a number of the tenant, or the outside."""
     leg.direction = "mobile_originated"
+    if caller.suspended:
+        return leg.reject("suspended")
     called = leg.called
     _restrict(leg, caller)
     if called.kind == "extension":

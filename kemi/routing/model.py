@@ -77,7 +77,7 @@ class Trunk(msgspec.Struct, frozen=True):
     on_media_down: Literal["breakout", "reject"] = "reject"
 
 
-class Tenant(msgspec.Struct, frozen=True):
+class Tenant(msgspec.Struct, frozen=True, omit_defaults=True):
     """An organisation. `country` names its dial plan; `area_code` completes local numbers."""
 
     name: str
@@ -97,10 +97,11 @@ class Device(msgspec.Struct, frozen=True):
     password_env: str
 
 
-class Subscriber(msgspec.Struct, frozen=True):
+class Subscriber(msgspec.Struct, frozen=True, omit_defaults=True):
     """A person of a tenant. `recording` None means the tenant's policy.
 
     `clir`: the number is withheld unless the call asks to show it (ETSI EN 300 089, permanent mode).
+    `suspended`: its SIM can call for help, and nothing else.
     """
 
     tenant: str
@@ -114,10 +115,11 @@ class Subscriber(msgspec.Struct, frozen=True):
     recording: Literal["all", "inbound", "outbound", "none"] | None = None
     caller_id: str | None = None
     clir: bool = False
+    suspended: bool = False
     device: Device | None = None
 
 
-class Did(msgspec.Struct, frozen=True):
+class Did(msgspec.Struct, frozen=True, omit_defaults=True):
     """A public number of a tenant. `to` is `subscriber:EXT`, `ivr:NAME`, `queue:NAME` or `voicemail:EXT`."""
 
     number: str
