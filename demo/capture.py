@@ -115,12 +115,13 @@ def _ends_with(path: Path, word: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A SIP message with its time and addresses."""
+    """A SIP message with its time and addresses, and the datagram it came in."""
 
     at: float
     source: Address
     target: Address
     message: Message
+    payload: bytes = b""
 
 
 class Wire:
@@ -136,7 +137,7 @@ class Wire:
                 continue
             message = Message.parse(packet.payload)
             if message:
-                self.sip.append(Seen(packet.at, packet.source, packet.target, message))
+                self.sip.append(Seen(packet.at, packet.source, packet.target, message, packet.payload))
             else:
                 self._by_target[packet.target].append(packet)
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from demo import audio
 from demo.processes import Process, stop_all
@@ -101,8 +102,9 @@ class Operators:
 class Caller:
     """Who calls and what it writes. `address` belongs to the trunk's network in demo.yaml.
 
-    `called` is the user part of the Request-URI, `to` that of To (the same, when empty); `asserted` is the
-    user part of P-Asserted-Identity, which only the mobile network sends. `number` decides the tone.
+    `called` is what is dialled, for the Request-URI, `to` the same for To (like the former, when empty);
+    `asserted` is the user part of P-Asserted-Identity, which only the mobile network sends. `number` decides
+    the tone.
     Seconds: `talk` from answer to hanging up, `patience` from calling to giving up.
     """
 
@@ -128,7 +130,7 @@ class Caller:
             *("-m", "1", "-d", str(round(self.talk * 1000))),
             *("-recv_timeout", str(round(self.patience * 1000))),
             *("-timeout", f"{round(self.patience + self.talk + 5)}s"),
-            *("-key", "called", self.called, "-key", "to", self.to or self.called),
+            *("-key", "called", _user(self.called), "-key", "to", _user(self.to or self.called)),
             *("-key", "from", self.writes, "-key", "header", header),
             *("-key", "tone", str(tones / f"tone{self.number[-1]}.alaw")),
         ]
@@ -137,6 +139,11 @@ class Caller:
     @property
     def tone(self) -> int:
         return tone_of(self.number)
+
+
+def _user(dialled: str) -> str:
+    """What was dialled as the user part of a URI, where # must be escaped."""
+    return quote(dialled, safe="+*")
 
 
 def _sipp(

@@ -20,7 +20,7 @@ class Far:
     """The leg that reaches the other party: where, and the user parts of its INVITE.
 
     `number` is the canonical number of the party that is reached (it decides the tone); `direct` says that
-    sound passes without a media server.
+    sound passes without a media server. Not a digit of the `hidden` numbers may reach that party.
     """
 
     peer: Address
@@ -30,6 +30,7 @@ class Far:
     asserted: str
     hears_notice: bool = False
     direct: bool = False
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Scenario:
         return self.final == ANSWERED and self.far is not None
 
 
+COMPANY = "+74951234567"
 SIM_201, SIM_202, SIM_203, SIM_204 = "+79990000201", "+79990000202", "+79990000203", "+79990000408"
 
 
@@ -122,6 +124,20 @@ SCENARIOS: tuple[Scenario, ...] = (
         record=Record(
             "mobile_originated", SIM_201, "+74959876545", "answered", 200, "mvno-main", "legacy-landline",
             recorded=True, consent="played", answered_by="+74959876545",
+        ),
+    ),
+    Scenario(
+        name="hidden",
+        title="201 dials a client with #31#: nobody sees a number",
+        caller=sim(12, "#31#84959876543"),
+        final=200,
+        far=Far(
+            LANDLINE, "+74959876543", "84959876543", "anonymous", "",
+            hears_notice=True, hidden=(SIM_201, COMPANY),
+        ),
+        record=Record(
+            "mobile_originated", SIM_201, "+74959876543", "answered", 200, "mvno-main", "legacy-landline",
+            recorded=True, consent="played", trail=("e164_bare",), answered_by="+74959876543",
         ),
     ),
     Scenario(

@@ -14,6 +14,8 @@ from demo.sip import Address
 
 LEAST_TONE = 1.0
 """Seconds for which a tone must be there: a conversation lasts 2.5 s and more."""
+TELLING_DIGITS = 7
+"""So many last digits of a number give it away."""
 MOST_ECHO = 0.5
 """Seconds for which a party may seem to hear itself: a word of the notice may meet its frequency."""
 
@@ -46,6 +48,7 @@ def judge(scenario: Scenario, evidence: Evidence) -> Result:
         _nobody_rang(result, evidence.wire)
     elif leg:
         _far_side(result, scenario.far, leg)
+        _hidden(result, scenario.far, leg, evidence.wire)
         if scenario.answered and told:
             _sound(result, scenario.far, _Sides.of(scenario, leg, told, evidence), evidence)
     _call_record(result, evidence)
@@ -119,6 +122,17 @@ def _far_side(result: Result, far: Far, leg: Seen) -> None:
     if far.peer[1] == 6060:
         result.equal("far side: Loop-Guard", "fmc-edge", message.header("Loop-Guard"))
     result.arrived.append(f"{message.user('From') or 'nobody'} → {message.user('')}")
+
+
+def _hidden(result: Result, far: Far, leg: Seen, wire: Wire) -> None:
+    """Look for digits of a withheld number in every byte that the far side was sent of this call."""
+    sent = [seen.payload for seen in wire.dialog(leg.message.call_id) if seen.target == far.peer]
+    for number in far.hidden:
+        showing = [payload for payload in sent if number[-TELLING_DIGITS:].encode() in payload]
+        result.within(
+            f"far side: digits of {number}", "in none of its messages",
+            f"in {len(showing)} of {len(sent)}", ok=bool(sent) and not showing,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from demo.scenarios import SCENARIOS
+
 pytestmark = pytest.mark.system
 
 
@@ -83,7 +85,7 @@ def test_a_part_that_dies_ends_it_with_its_name(up: subprocess.Popen[str], tmp_p
     assert running_on(tmp_path) == []
 
 
-@pytest.mark.parametrize("until", ["simulated operators", "Asterisk answers", "14 calls"])
+@pytest.mark.parametrize("until", ["simulated operators", "Asterisk answers", f"{len(SCENARIOS)} calls"])
 def test_an_interrupted_demo_leaves_nothing_running(tmp_path: Path, until: str) -> None:
     process = start(tmp_path)
     assert process.stdout

@@ -256,3 +256,26 @@ def test_scenarios_can_be_told_apart() -> None:
     for scenario in SCENARIOS:
         if scenario.far and scenario.answered:
             assert scenario.caller.tone != tone_of(scenario.far.number)
+
+
+@pytest.mark.parametrize(
+    ("at", "what", "seen"),
+    [
+        (
+            "INVITE sip:84959876543@127.0.0.1 SIP/2.0",
+            "Contact: <sip:+79990000201@127.0.60.12>",
+            {"+79990000201"},
+        ),
+        ("BYE sip:84959876543@127.0.0.1 SIP/2.0", "P-Nobody-Knows: 1234567", {"+74951234567"}),
+        ("SIP/2.0 200 OK", "X: 0000201, 1234567", {"+79990000201", "+74951234567"}),
+        ("BYE sip:84959876543@127.0.0.1 SIP/2.0", "From: <sip:anonymous@anonymous.invalid>", set()),
+    ],
+)
+def test_a_digit_of_a_hidden_number_is_seen(at: str, what: str, seen: set[str]) -> None:
+    """In any message of the call, wherever it stands."""
+    hidden = BY_NAME["hidden"]
+    assert hidden.far
+    invite = sip("INVITE sip:84959876543@127.0.0.1 SIP/2.0", "h", "From: <sip:anonymous@anonymous.invalid>")
+    sent = [Packet(1, 17, EDGE, hidden.far.peer, one) for one in (invite, sip(at, "h", what))]
+    found = {name for name in failures(hidden, evidence(*sent)) if "digits of" in name}
+    assert found == {f"far side: digits of {number}" for number in seen}
