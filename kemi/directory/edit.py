@@ -4,9 +4,10 @@ The log of revisions is what nodes follow, what `fmcctl history` shows and what 
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, TypeAlias
+from itertools import islice
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Engine, bindparam, select, text
@@ -102,7 +103,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 def commit(
     connection: Connection,
-    edits: Sequence[Edit],
+    edits: Collection[Edit],
     *,
     who: str,
     what: str,
@@ -113,7 +114,8 @@ def commit(
 
     `expected` is the revision the edits were made for: DirectoryChangedError when it is no longer the
     newest. `progress` is told how many rows have been written. What breaks a constraint raises SQLAlchemy's
-    IntegrityError; then nothing of the transaction may stay.
+    IntegrityError; then nothing of the transaction may stay. The edits are gone through several times and
+    never copied, so that a million of them may be made as they are needed.
     """
     revision = rows.revision(connection)
     if expected is not None and revision != expected:
@@ -184,6 +186,15 @@ _CHILDREN: tuple[type[Base], ...] = (SubscriberRow, DidRow, ServiceRow)
 _BATCH = 5000
 
 
+_T = TypeVar("_T")
+
+
+def _batches(things: Iterable[_T]) -> Iterator[list[_T]]:
+    of = iter(things)
+    while batch := list(islice(of, _BATCH)):
+        yield batch
+
+
 class _Writer:
     """Writes rows in batches and tells how many."""
 
@@ -191,14 +202,13 @@ class _Writer:
         self._connection = connection
         self._progress = progress
 
-    def many(self, statement: Any, parameters: Sequence[Mapping[str, Any]]) -> None:
-        for start in range(0, len(parameters), _BATCH):
-            batch = parameters[start : start + _BATCH]
+    def many(self, statement: Any, parameters: Iterable[Mapping[str, Any]]) -> None:
+        for batch in _batches(parameters):
             self._connection.execute(statement, batch)
             self._progress(len(batch))
 
     def insert(self, row: type[Base], edits: Iterable[Edit]) -> None:
-        self.many(rows.table_of(row).insert(), [one.after for one in edits if one.after is not None])
+        self.many(rows.table_of(row).insert(), (one.after for one in edits if one.after is not None))
 
     def update(self, row: type[Base], edits: Iterable[Edit], **instead: Any) -> None:
         table, keys = rows.table_of(row), KEYS[row]
@@ -208,45 +218,45 @@ class _Writer:
             .where(*(table.c[name] == bindparam(f"key_{name}") for name in keys))
             .values({name: bindparam(f"new_{name}") for name in others})
         )
-        changed = [{**one.after, **instead} for one in edits if one.after is not None]
-        parameters = [
+        changed = ({**one.after, **instead} for one in edits if one.after is not None)
+        parameters = (
             {f"key_{name}": values[name] for name in keys} | {f"new_{name}": values[name] for name in others}
             for values in changed
-        ]
+        )
         self.many(statement, parameters)
 
     def delete(self, row: type[Base], edits: Iterable[Edit]) -> None:
         table, keys = rows.table_of(row), KEYS[row]
         statement = table.delete().where(*(table.c[name] == bindparam(f"key_{name}") for name in keys))
         names = [f"key_{name}" for name in keys]
-        self.many(statement, [dict(zip(names, one.key, strict=True)) for one in edits])
+        self.many(statement, (dict(zip(names, one.key, strict=True)) for one in edits))
 
 
-def _write(connection: Connection, edits: Sequence[Edit], progress: Callable[[int], None]) -> None:
+def _write(connection: Connection, edits: Collection[Edit], progress: Callable[[int], None]) -> None:
     """In an order that never breaks a constraint on the way, also where two subscribers swap numbers."""
-    of: dict[tuple[type[Base], Op], list[Edit]] = {
-        (row, op): [] for row in KEYS for op in ("add", "change", "remove")
-    }
-    for one in edits:
-        of[one.row, one.op].append(one)
+    there = {(one.row, one.op) for one in edits}
+
+    def of(row: type[Base], op: Op) -> Iterable[Edit]:
+        return (one for one in edits if one.row is row and one.op == op) if (row, op) in there else ()
+
     writer = _Writer(connection, progress)
     for row in _CHILDREN:
-        writer.delete(row, of[row, "remove"])
+        writer.delete(row, of(row, "remove"))
     for row in _PARENTS:
-        writer.update(row, of[row, "change"])
-        writer.insert(row, of[row, "add"])
-    moving = [one for one in of[SubscriberRow, "change"] if "msisdn" in one.fields]
+        writer.update(row, of(row, "change"))
+        writer.insert(row, of(row, "add"))
+    moving = (one for one in of(SubscriberRow, "change") if "msisdn" in one.fields)
     writer.update(SubscriberRow, moving, msisdn=None)
     for row in _CHILDREN:
-        writer.update(row, of[row, "change"])
-        writer.insert(row, of[row, "add"])
+        writer.update(row, of(row, "change"))
+        writer.insert(row, of(row, "add"))
     for row in _PARENTS:
-        writer.delete(row, of[row, "remove"])
+        writer.delete(row, of(row, "remove"))
 
 
-def _log(connection: Connection, revision: int, edits: Sequence[Edit]) -> None:
+def _log(connection: Connection, revision: int, edits: Iterable[Edit]) -> None:
     statement = rows.table_of(ChangeRow).insert()
-    for start in range(0, len(edits), _BATCH):
+    for batch in _batches(enumerate(edits)):
         connection.execute(
             statement,
             [
@@ -258,6 +268,6 @@ def _log(connection: Connection, revision: int, edits: Sequence[Edit]) -> None:
                     "before": None if one.before is None else dict(one.before),
                     "after": None if one.after is None else dict(one.after),
                 }
-                for ordinal, one in enumerate(edits[start : start + _BATCH], start)
+                for ordinal, one in batch
             ],
         )
