@@ -133,7 +133,7 @@ def _services(at: Path, tenant: Tenant, has: Has) -> Iterator[Finding]:
     def missing(section: str, name: str) -> bool:
         return name not in getattr(tenant, section) and not has((*at, section, name))
 
-    for path, place in _places(at, tenant):
+    for path, place in places(at, tenant):
         what, _, name = place.partition(":")
         if missing(_SECTIONS[what], name):
             section = getattr(tenant, _SECTIONS[what])
@@ -155,7 +155,7 @@ def _services(at: Path, tenant: Tenant, has: Has) -> Iterator[Finding]:
                 yield (*at, "queues", name, "members", index), text
 
 
-def _places(at: Path, tenant: Tenant) -> Iterator[tuple[Path, str]]:
+def places(at: Path, tenant: Tenant) -> Iterator[tuple[Path, str]]:
     """Every place of a tenant that a call may be led to."""
     for number, did in tenant.numbers.items():
         yield (*at, "numbers", number, "to"), did.to
