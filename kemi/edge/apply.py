@@ -82,8 +82,9 @@ def to_media(decision: Decision, ids: Ids) -> int:
 def to_trunks(decision: Decision, ids: Ids, set_of: Callable[[str], int]) -> int:
     """Leave the first target for RELAY_TRUNK, and the others with the transaction."""
     attempts = [Attempt(target) for target in decision.targets]
-    if attempts[0].target.masked:
-        KSR.pv.seti("$avp(masked)", 1)
+    masked = _masked(attempts[0].target)
+    if masked:
+        KSR.pv.seti("$avp(masked)", masked)
     if decision.direction != "emergency":
         return next_of(attempts, ids, set_of)
     # Probing may be wrong, and an emergency call has nothing to lose: when no trunk that is up took it, each
@@ -119,8 +120,13 @@ def next_of(attempts: Sequence[Attempt], ids: Ids, set_of: Callable[[str], int])
 
 def after(attempts: Sequence[Attempt], ids: Ids, set_of: Callable[[str], int]) -> int:
     """The same for another trunk than before, whose caller may or may not be masked."""
-    KSR.pv.seti("$avp(masked)", int(attempts[0].target.masked))
+    KSR.pv.seti("$avp(masked)", _masked(attempts[0].target))
     return next_of(attempts, ids, set_of)
+
+
+def _masked(target: Target) -> int:
+    """Whose Contact stays here: 0 nobody's, 1 the caller's, 2 the called side's, 3 both."""
+    return target.masked + 2 * target.masks
 
 
 def append(headers: Mapping[str, str]) -> None:

@@ -73,8 +73,9 @@ def _leg(leg: _Leg) -> Iterator[tuple[str, Any]]:
     for number, target in enumerate(leg["targets"], 1):
         before = f"target {number}"
         yield before, _target(target)
-        if target.get("masked"):
-            yield f"{before} masked", True
+        for key in ("masked", "masks"):
+            if target.get(key):
+                yield f"{before} {key}", True
         for name, value in target["headers"].items():
             yield f"{before} {name}", value
 

@@ -106,7 +106,9 @@ def _target(leg: Leg, trunk: Trunk, called: Number, *, private: bool, masked: bo
         headers["Loop-Guard"] = LOOP_GUARD
     uri = f"{scheme}:{written(trunk, 'Request-URI', called)}@{peer}"
     _tell(leg, trunk, caller, private=private)
-    return Target(uri=uri, headers=headers, trunk=trunk.name, masked=masked)
+    # Which SIM a public number leads to is not for the public network: a media server would stand between.
+    masks = trunk.kind == "mvno" and not leg.call.media_up and leg.direction in _COMES_IN
+    return Target(uri=uri, headers=headers, trunk=trunk.name, masked=masked, masks=masks)
 
 
 def _tell(leg: Leg, trunk: Trunk, caller: "_Caller", *, private: bool) -> None:

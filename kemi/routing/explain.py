@@ -75,8 +75,9 @@ def leg_of(decision: Decision) -> dict[str, Any]:
         for key in ("trunk", "device"):
             if target[key] is None:
                 del target[key]
-        if not target["masked"]:
-            del target["masked"]
+        for key in ("masked", "masks"):
+            if not target[key]:
+                del target[key]
     return leg
 
 

@@ -195,7 +195,7 @@ class Target(msgspec.Struct, frozen=True):
     """One place to try. `uri` is the Request-URI; `headers` maps header names to their whole value.
 
     Exactly one of `trunk` and `device` (an extension) is set, except towards media, where both are None.
-    `masked`: the caller's Contact must not be seen there.
+    `masked`: the caller's Contact must not be seen there; `masks`: nor the called side's by the caller.
     """
 
     uri: str
@@ -203,6 +203,7 @@ class Target(msgspec.Struct, frozen=True):
     trunk: str | None = None
     device: str | None = None
     masked: bool = False
+    masks: bool = False
 
 
 class Why(msgspec.Struct, frozen=True, gc=False):

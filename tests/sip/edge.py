@@ -57,6 +57,7 @@ trunks:
     accept_from: ["127.0.5.5:6064"]
     egress: {shape: e164_bare}
     numbers: ["+74950000000"]
+    on_media_down: breakout
   nowhere:
     kind: carrier
     peers: ["sip:192.0.2.1:5060"]

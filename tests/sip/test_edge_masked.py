@@ -225,3 +225,38 @@ def test_any_contact(edge: Edge, at: SimpleNamespace, contact: str) -> None:
     for message in at.landline.backlog:
         if message.call_id == first.call_id:
             hidden(message)
+
+
+def test_the_sim_behind_a_public_number_is_not_seen_either(edge: Edge, at: SimpleNamespace) -> None:
+    """The public network calls a SIM's number, no media server stands between, and the SIM moves."""
+    caller = Leg.calling(at.backup, f"+7{DIGITS}", caller="<sip:+79161234567@pstn.example>")
+    callee = at.mvno.takes_call()
+    callee.contact = SIM
+    callee.reply(183)
+    shown_at = caller.response(lambda status: status == 183).header("Contact")
+    assert shown_at == MASK
+    assert connect(caller, callee).header("Contact") == MASK
+    for method in ("UPDATE", "INVITE"):
+        callee.contact = f"<sip:+7{DIGITS}@127.0.5.2:6060;moved={method}>"
+        callee.send(method, body=SDP)
+        request = caller.expect(method)
+        assert request.header("Contact") == MASK
+        caller.reply(200, to=request, body=SDP)
+        callee.accepted()
+        if method == "INVITE":
+            assert caller.expect("ACK").header("Contact") in {"", MASK}
+    for method in ("UPDATE", "INVITE"):
+        caller.send(method, body=SDP)
+        request = callee.expect(method)
+        assert request.start == f"{method} {callee.contact[1:-1]} SIP/2.0"
+        callee.contact = f"<sip:+7{DIGITS}@127.0.5.2:6060;again={method}>"
+        callee.reply(200, to=request, body=SDP)
+        assert caller.accepted().header("Contact") == MASK
+    caller.send("INFO")
+    request = callee.expect("INFO")
+    assert request.start == f"INFO {callee.contact[1:-1]} SIP/2.0"
+    callee.reply(200, to=request)
+    caller.accepted()
+    bye, _ = caller.hang_up(callee)
+    assert bye.start == f"BYE {callee.contact[1:-1]} SIP/2.0"
+    edge.wait_events(caller.call_id, Started, Started, Answered, Ended)

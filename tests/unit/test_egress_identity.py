@@ -182,6 +182,12 @@ class TestWithoutMedia:
         decision = decide(call, directory(trunks=(MVNO, LANDLINE)), HOST)
         assert (decision.status, decision.reason) == (503, "number_would_show")
 
+    def test_the_sim_behind_a_public_number_is_not_for_the_caller_to_see(self) -> None:
+        call = call_from("wholesale", "+79167654321", "+79990000201")
+        trunks = (MVNO, replace(WHOLESALE, on_media_down="breakout"))
+        (target,) = decide(replace(call, media_up=False), directory(trunks=trunks), HOST).targets
+        assert (target.trunk, target.masked, target.masks) == ("mvno-main", False, True)
+
     def test_a_number_that_may_be_seen_is_no_reason(self) -> None:
         decision = from_sim("84951112233", media_up=False, carried=SIM)
         assert [one.masked for one in decision.targets] == [False, False]

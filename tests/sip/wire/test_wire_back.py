@@ -124,9 +124,6 @@ def test_a_sim_behind_a_did_is_not_shown_without_media(no_media: OnWire) -> None
     assert shows(heard.at(heard.caller), SIM) == []
 
 
-@pytest.mark.xfail(
-    reason="without a media server the called side's Contact passes as it is, as a caller's once did"
-)
 def test_the_contact_of_a_sim_behind_a_did_is_not_shown_without_media(no_media: OnWire) -> None:
     callee = Callee(MVNO, contact=f"<sip:{SIM}@{MVNO[0]}:{MVNO[1]}>")
     heard = no_media.call(inbound(), callee, talks=True)
