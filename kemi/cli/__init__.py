@@ -10,7 +10,25 @@ from typer.core import TyperGroup
 
 from kemi.cli.output import DataOption, FormatOption, Given
 
-NOUNS = ("apply", "calls", "explain", "export", "history", "number", "replay", "rollback")
+NOUNS = (
+    "apply",
+    "calls",
+    "destination",
+    "explain",
+    "export",
+    "history",
+    "ivr",
+    "media",
+    "number",
+    "queue",
+    "replay",
+    "rollback",
+    "route",
+    "schedule",
+    "subscriber",
+    "tenant",
+    "trunk",
+)
 
 
 class _Nouns(TyperGroup):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from kemi.cli.did import with_dids
 from kemi.cli.output import DataOption, FormatOption, data_of, format_of, noun, refuse, show, table
 from kemi.cli.source import known_trunk, read_directory
 from kemi.identity import user_of
@@ -93,3 +94,6 @@ def _table(read: Number | Written) -> "Table":
 def _trail(trail: Iterable[Step]) -> Iterable[tuple[str, str]]:
     for index, step in enumerate(trail, 1):
         yield f"rule {index}", f"{step.rule}: {step.before} → {step.after}"
+
+
+app = with_dids(app)

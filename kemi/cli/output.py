@@ -32,6 +32,12 @@ DataOption: TypeAlias = Annotated[
 ]
 
 
+SnapshotOption: TypeAlias = Annotated[
+    bool,
+    typer.Option("--snapshot", help="Work on this node's snapshot, which its SIP workers decide by."),
+]
+
+
 class Given(msgspec.Struct, frozen=True):
     """Options that may stand before the command as well as behind it; behind it wins."""
 
@@ -52,6 +58,12 @@ def data_of(context: typer.Context, behind: Path | None) -> Path | None:
 def noun() -> typer.Typer:
     """A command of its own; help is plain text, which wraps and pipes well."""
     return typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+
+
+def examples(*lines: str) -> str:
+    """What stands below the help of a command: whole command lines, which tests parse."""
+    # \b keeps the lines as they are.
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 class Refusal(typer.TyperException):

@@ -80,15 +80,20 @@ class Edit(msgspec.Struct, frozen=True):
 
     @property
     def fields(self) -> dict[str, tuple[Any, Any]]:
-        """What was and what will be, of the columns that differ; of a new row those that hold something."""
+        """What was and what will be, of the columns that differ; of a new row those that hold something.
+
+        Of an IVR, queue, schedule or destination: of the keys that the file has.
+        """
         if self.after is None:
             return {}
-        if self.before is None:
-            return {name: (None, value) for name, value in self.after.items() if value}
+        before, after = self.before, self.after
+        if self.row is ServiceRow:
+            before, after = before and before["body"], after["body"]
+        if before is None:
+            return {name: (None, value) for name, value in after.items() if value}
+        names = [*after, *(name for name in before if name not in after)]
         return {
-            name: (self.before.get(name), value)
-            for name, value in self.after.items()
-            if self.before.get(name) != value
+            name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)
         }
 
 

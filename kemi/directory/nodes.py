@@ -101,6 +101,11 @@ class Reader:
         value = self._value(node, kind_of(kind), (), node)
         return None if isinstance(value, _Bad) else value
 
+    def read_as(self, node: yaml.Node, kind: Kind, path: Path) -> Any:
+        """Read a node that stands at a path; None where nothing of it could be read."""
+        value = self._value(node, kind, path, node)
+        return None if isinstance(value, _Bad) else value
+
     def _note(self, node: yaml.Node, path: Path, text: str) -> _Bad:
         self.problems.append(Problem(node.start_mark.line + 1, spell(path), text))
         return _BAD

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import Connection, Select, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
 
 from kemi.directory.document import Document, Trunk
 from kemi.directory.tables import (
@@ -181,6 +181,16 @@ def trunk(connection: Connection, name: str) -> Trunk | None:
     columns = (table.c[column] for column in COLUMNS[TrunkRow] if column not in ("name", "position"))
     found = connection.execute(select(*columns).where(table.c.name == name)).mappings().one_or_none()
     return None if found is None else msgspec.convert(dict(found), Trunk)
+
+
+def some(
+    connection: Connection, row: type[Base], *where: ColumnElement[bool], limit: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """Rows of a table that fit, in the order of its keys, each with all its columns."""
+    table = table_of(row)
+    query: Select[Any] = select(*(table.c[name] for name in COLUMNS[row])).where(*where).limit(limit)
+    for found in connection.execute(query.order_by(*(table.c[name] for name in KEYS[row]))):
+        yield dict(found._mapping)  # noqa: SLF001  public in spite of its name
 
 
 def _read(connection: Connection, row: type[Base], *order: str) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,7 @@ from kemi.directory.document import Document
 from kemi.directory.nodes import Problem, Reader, find, spell
 
 # libyaml's parser where PyYAML was built with it: 100,000 subscribers in seconds instead of minutes.
-_Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: type = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -51,7 +51,7 @@ def load(path: Path) -> Document:
 def parse(text: str, file: str) -> Document:
     """Read a text; `file` names it in messages. Raises DocumentError."""
     try:
-        root = yaml.compose(text, Loader=_Loader)
+        root = yaml.compose(text, Loader=LOADER)
     except yaml.YAMLError as error:
         raise DocumentError(file, [_syntax(error, text)]) from error
     if root is None:
@@ -82,12 +82,13 @@ def _syntax(error: yaml.YAMLError, text: str) -> Problem:
 def dump(document: Document) -> str:
     """Write a Document as a file that `load` reads back to an equal one; defaults are left out."""
     text: str = yaml.dump(
-        _without_defaults(document), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=110
+        without_defaults(document), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=110
     )
     return text
 
 
-def _without_defaults(value: Any) -> Any:
+def without_defaults(value: Any) -> Any:
+    """A value of the Document as plain values; keys that say what they say anyway are left out."""
     match value:
         case msgspec.Struct():
             tag = value.__struct_config__
@@ -95,12 +96,12 @@ def _without_defaults(value: Any) -> Any:
             for field in msgspec.structs.fields(value):
                 held = getattr(value, field.name)
                 if field.required or held != _default(field):
-                    plain[field.name] = _without_defaults(held)
+                    plain[field.name] = without_defaults(held)
             return plain
         case Mapping():
-            return {name: _without_defaults(held) for name, held in value.items()}
+            return {name: without_defaults(held) for name, held in value.items()}
         case tuple():
-            return [_without_defaults(held) for held in value]
+            return [without_defaults(held) for held in value]
         case _:
             return value
 

@@ -1,0 +1,15 @@
+"""fmcctl schedule: opening hours of tenants, one at a time."""
+
+from kemi.cli.nouncommands import Texts, commands
+from kemi.directory.nouns import SCHEDULE
+
+app = commands(
+    SCHEDULE,
+    Texts(
+        about="Opening hours of tenants: add, list, show, change, remove.",
+        plural="schedules",
+        added="timezone=Europe/Moscow 'open=Mon-Fri 09:00-18:00'",
+        changed="closed_to=voicemail:201",
+        columns=("timezone", "open", "closed_to"),
+    ),
+)
