@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     events_set_aside: Counter
     spool_depth: Gauge
     snapshot_revision: Gauge
+    snapshot_lag: Gauge
+    snapshot_lag_seconds: Gauge
+    snapshot_age: Gauge
+    snapshot_writes: Counter
+    database_up: Gauge
     sync_failures: Counter
 
 BUCKETS = (25e-6, 50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 5e-3)
@@ -84,6 +89,17 @@ def _build() -> None:
         events_set_aside=counter("events_set_aside", "Events that could not be read, kept aside.", "kind"),
         spool_depth=gauge("spool_events", "Events waiting in the spool.", "mostrecent"),
         snapshot_revision=gauge("snapshot_revision", "Directory revision of the snapshot.", "mostrecent"),
+        snapshot_lag=gauge(
+            "snapshot_lag_revisions", "Revisions that the snapshot is behind the database.", "mostrecent"
+        ),
+        snapshot_lag_seconds=gauge(
+            "snapshot_lag_seconds", "How long the oldest revision it lacks has waited.", "mostrecent"
+        ),
+        snapshot_age=gauge(
+            "snapshot_age_seconds", "Since the snapshot was last the newest revision.", "mostrecent"
+        ),
+        snapshot_writes=counter("snapshot_writes", "Snapshots written: update or rebuild.", "how"),
+        database_up=gauge("database_up", "1 while the sync agent reads the database, else 0.", "mostrecent"),
         sync_failures=counter("sync_failures", "Rounds of the sync agent that failed."),
     )
 

@@ -5,12 +5,10 @@ next round finds what was not forgotten and commits it again, which changes noth
 cannot take events they wait where they are; an event that cannot be read is set aside (kemi.calls.aside).
 """
 
-import fcntl
 import signal
 import time
 import wave
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,8 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from kemi import logs, metrics, settings
+from kemi.agent.alone import alone
+from kemi.agent.nodestate import ship_lock
 from kemi.agent.telling import Telling
 from kemi.calls import aside, store
 from kemi.calls.events import Event, Media
@@ -59,8 +59,8 @@ def main() -> int:
     except (ArgumentError, ImportError) as error:
         log.error("database_url_refused", error=str(error), hint="correct FMC_DATABASE")  # noqa: TRY400
         return 2
-    with _alone(configured.spool) as alone:
-        if not alone:
+    with alone(ship_lock(configured)) as first:
+        if not first:
             log.error("already_running", spool=str(configured.spool), hint="stop the other ship agent first")
             return 1
         metrics.use(configured.metrics_files / "ship")
@@ -73,19 +73,6 @@ def main() -> int:
 def _asked_to_stop(seconds: float) -> bool:
     """Wait, at most so long, for a signal to stop."""
     return signal.sigtimedwait(STOP, seconds) is not None
-
-
-@contextmanager
-def _alone(directory: Path) -> Iterator[bool]:
-    """Hold the spool against a second ship agent; the kernel lets go of it however this process ends."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "ship.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
 
 
 class Ship:

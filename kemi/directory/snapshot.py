@@ -1,27 +1,45 @@
 """The snapshot: a node's copy of the directory in LMDB, read by the SIP workers, written by the sync agent.
 
-Layout of the one database, all values msgpack:
+Each generation is a directory of its own below `settings.snapshot`; the link `current` names the one in use.
+A change of the directory is written into the generation in one transaction; a rebuild makes a new generation
+beside it and moves the link. Layout of a generation's one database, all values msgpack:
 
-    "g"                          Globals: what every call needs, decoded once a revision and kept
-    "m" msisdn                   Subscriber
-    "x" tenant NUL extension     Subscriber
+    "c"                          Content: what it holds as a whole, and the checksum of that
     "d" number                   Did
+    "e" tenant NUL extension     Subscriber
+    "g"                          Globals: what every call needs, decoded when it changes and kept
+    "m" msisdn                   Subscriber
+    "r"                          Head: the revision
+    "t" tenant                   Tenant
 
-Trunks, routes and tenants are few and stand in Globals. Subscribers and DIDs are many: they are looked up
-in the memory map, which all workers share, so a worker's own memory does not grow with them.
+Trunks and routes are few and stand in Globals. All others are many: they are looked up in the memory map,
+which all workers share, so a worker's own memory does not grow with them.
+
+What a broken file could do to a process that has it mapped is worse than an exception. So the writer leaves a
+seal beside it (kemi.directory.seal), and a reader opens nothing whose seal does not fit.
 
 No SQL here: this module is imported by the SIP workers.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import Self, TypeVar, cast
 
 import lmdb
 import msgspec
 
-from kemi.routing.model import Did, Route, Subscriber, Tenant, Trunk
+from kemi.directory import seal
+from kemi.numbering.model import Rewrite
+from kemi.routing.model import Device, Did, Egress, Prefixes, Route, Subscriber, Tenant, Trunk
+
+LAYOUT = 2
+"""Number of this layout: raise it with every change that a reader of the old code would misread.
+
+A key that is new and has a default is no such change; another default is, since defaults are not written.
+"""
 
 MEDIA_SET = 1
 """Kamailio's dispatcher set of the media servers."""
@@ -38,29 +56,82 @@ MODE = 0o660
 MAP_SIZE = 64 << 20
 """Bytes of the memory map to begin with; the writer doubles it as needed, readers follow."""
 
+LOOK_SECONDS = 0.25
+"""How often a reader looks, at the beginning of a call, whether there is a new generation."""
+
+TENANTS_KEPT = 4096
+"""Tenants that a reader keeps decoded."""
+
 
 class Globals(msgspec.Struct, frozen=True):
     """The small part of the directory. `sets` maps a trunk's name to its dispatcher set.
 
-    `trunks` and `routes` are in the order that routing.model.Directory asks for.
+    `trunks` and `routes` are in the order that routing.model.Directory asks for; `registering` are the
+    trunks at which the edge should register.
     """
 
-    revision: int
     trunks: tuple[Trunk, ...] = ()
     routes: tuple[Route, ...] = ()
-    tenants: tuple[Tenant, ...] = ()
     sets: Mapping[str, int] = {}
+    media: tuple[str, ...] = ()
+    registering: tuple[str, ...] = ()
+
+
+class Head(msgspec.Struct, frozen=True):
+    """The revision that the snapshot is of, and when that was made; `globals` changes when Globals do."""
+
+    revision: int
+    at: int
+    globals: int
+
+
+class Content(msgspec.Struct, frozen=True):
+    """What the writer says of the whole: of `checksum` each record but this one is a part.
+
+    `fields` tells which fields the code that wrote it knew.
+    """
+
+    layout: int
+    fields: int
+    checksum: int
 
 
 class SnapshotError(Exception):
-    """There is no snapshot to read; the message says what to do."""
+    """There is no snapshot to read, or none that can be trusted; the message says what to do."""
+
+
+def checksum(key: bytes, value: bytes) -> int:
+    """A record's part of the checksum; the parts are added, so that order means nothing."""
+    return zlib.crc32(value, zlib.crc32(key))
+
+
+def fields() -> int:
+    """A number that changes with the fields of what is written, and with their defaults."""
+    written = (Globals, Trunk, Egress, Prefixes, Rewrite, Route, Tenant, Device, Subscriber, Did)
+    known = [
+        (struct.__name__, field.name, field.default, field.default_factory, field.type)
+        for struct in written
+        for field in msgspec.structs.fields(struct)
+    ]
+    return zlib.crc32(repr(known).encode())
+
+
+def subscriber_key(tenant: str, extension: str) -> bytes:
+    """Where a subscriber stands by extension."""
+    return f"e{tenant}\0{extension}".encode()
 
 
 _Get = Callable[[bytes], bytes | None]
+_T = TypeVar("_T")
 
-_globals = msgspec.msgpack.Decoder(Globals).decode
-_subscriber = msgspec.msgpack.Decoder(Subscriber).decode
+decode_globals = msgspec.msgpack.Decoder(Globals).decode
+decode_head = msgspec.msgpack.Decoder(Head).decode
+decode_content = msgspec.msgpack.Decoder(Content).decode
+decode_subscriber = msgspec.msgpack.Decoder(Subscriber).decode
 _did = msgspec.msgpack.Decoder(Did).decode
+_tenant = msgspec.msgpack.Decoder(Tenant).decode
+
+_monotonic = time.monotonic
 
 
 class SnapshotDirectory:
@@ -74,38 +145,44 @@ class SnapshotDirectory:
         with reader:
             decision = decide(call, reader)
 
-    Raises SnapshotError, also from `begin`, where no snapshot has been written yet.
+    A new generation is taken up at the beginning of a call. Where it cannot be, because it is gone or is
+    damaged, the one that is open goes on serving, and `refused` says why. Raises SnapshotError where there
+    is nothing that can be opened; `patience` is how many seconds to wait for a writer that is about to seal.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: float = 0.0) -> None:
         self._path = path
-        try:
-            self._env = lmdb.open(
-                str(path), map_size=MAP_SIZE, readonly=True, create=False, max_readers=MAX_READERS
-            )
-        except lmdb.Error as error:
-            raise SnapshotError(self._missing(str(error))) from error
         self._txn: lmdb.Transaction | None = None
         self._get: _Get = _outside_of_a_call
         self._written = -1
-        self._load(Globals(revision=0))
-
-    def _missing(self, why: str) -> str:
-        return f"no snapshot in {self._path} ({why}): run 'python -m kemi.agent sync --once'"
+        self._known: int | None = None
+        self._tenants: dict[str, Tenant] = {}
+        self.revision = self.at = 0
+        self.refused = ""
+        self._load(Globals())
+        deadline = _monotonic() + patience
+        while True:
+            try:
+                self._env, self._name = _open(path)
+                break
+            except SnapshotError:
+                if _monotonic() >= deadline:
+                    raise
+                time.sleep(0.01)
+        self._look_at = _monotonic() + LOOK_SECONDS
 
     def _load(self, small: Globals) -> None:
-        self._revision = small.revision
-        self._trunks = small.trunks
-        self._routes = small.routes
+        self.globals = small
         self._sets = small.sets
         self._trunk = {trunk.name: trunk for trunk in small.trunks}
-        self._tenant = {tenant.name: tenant for tenant in small.tenants}
 
     def begin(self) -> None:
         """Start a call: see the newest state of the directory from here on."""
         if self._txn is not None:
             # The call before died between begin and end.
             self.end()
+        if _monotonic() >= self._look_at:
+            self._look()
         try:
             # py-lmdb keeps the aborted transaction of the last call and renews it here: 0.1 µs.
             txn = self._env.begin()
@@ -114,14 +191,33 @@ class SnapshotDirectory:
             txn = self._env.begin()
         self._txn = txn
         self._get = cast("_Get", txn.get)
-        # LMDB's own number of the last commit changes with every snapshot: no lookup needed to compare.
-        if txn.id() != self._written:
-            small = txn.get(b"g")
-            if small is None:
-                self.end()
-                raise SnapshotError(self._missing("it is empty"))
-            self._load(_globals(small))
-            self._written = txn.id()
+        # LMDB's own number of the last commit changes with every revision: no lookup needed to compare.
+        written = txn.id()
+        if written != self._written:
+            self._take()
+            self._written = written
+
+    def _take(self) -> None:
+        head = decode_head(self._get(b"r") or b"")
+        if head.globals != self._known:
+            self._load(decode_globals(self._get(b"g") or b""))
+            self._known = head.globals
+        self._tenants.clear()
+        self.revision, self.at = head.revision, head.at
+
+    def _look(self) -> None:
+        """Take up a new generation where there is one."""
+        self._look_at = _monotonic() + LOOK_SECONDS
+        if seal.current(self._path) in (self._name, None):
+            return
+        try:
+            env, name = _open(self._path)
+        except SnapshotError as error:
+            self.refused = str(error)
+            return
+        self._env.close()
+        self._env, self._name = env, name
+        self._written, self._known, self.refused = -1, None, ""
 
     def end(self) -> None:
         """End the call that `begin` started."""
@@ -147,81 +243,74 @@ class SnapshotDirectory:
         self.end()
         self._env.close()
 
-    @property
-    def revision(self) -> int:
-        return self._revision
-
     def trunk(self, name: str) -> Trunk | None:
         return self._trunk.get(name)
 
     def trunks(self) -> Sequence[Trunk]:
-        return self._trunks
+        return self.globals.trunks
 
     def routes(self) -> Sequence[Route]:
-        return self._routes
+        return self.globals.routes
 
     def trunk_set(self, name: str) -> int:
         """Kamailio's dispatcher set of a trunk; KeyError when there is no such trunk."""
         return self._sets[name]
 
     def tenant(self, name: str) -> Tenant | None:
-        return self._tenant.get(name)
+        kept = self._tenants.get(name)
+        if kept is None:
+            kept = self._find("t" + name, _tenant)
+            if kept is not None:
+                if len(self._tenants) >= TENANTS_KEPT:
+                    self._tenants.clear()
+                self._tenants[name] = kept
+        return kept
 
     def subscriber(self, tenant: str, extension: str) -> Subscriber | None:
-        found = self._find(f"x{tenant}\0{extension}")
-        return None if found is None else _subscriber(found)
+        return self._find(f"e{tenant}\0{extension}", decode_subscriber)
 
     def subscriber_by_msisdn(self, msisdn: str) -> Subscriber | None:
-        found = self._find("m" + msisdn)
-        return None if found is None else _subscriber(found)
+        return self._find("m" + msisdn, decode_subscriber)
 
     def did(self, number: str) -> Did | None:
-        found = self._find("d" + number)
-        return None if found is None else _did(found)
+        return self._find("d" + number, _did)
 
-    def _find(self, key: str) -> bytes | None:
+    def _find(self, key: str, decode: Callable[[bytes], _T]) -> _T | None:
         try:
-            return self._get(key.encode())
+            found = self._get(key.encode())
         except (lmdb.BadValsizeError, UnicodeEncodeError):
             # A text from outside, too long for a key of LMDB (511 bytes) or no text: nobody has that number.
             return None
+        return None if found is None else decode(found)
+
+
+def _open(path: Path) -> tuple[lmdb.Environment, str]:
+    """Open the current generation and look at what can be told at a glance; gives its name too."""
+    name = seal.current(path)
+    try:
+        if name is None:
+            raise SnapshotError(_advice(path, "nothing was written yet"))
+        seal.check(path / name)
+        env = lmdb.open(
+            str(path / name), map_size=MAP_SIZE, readonly=True, create=False, max_readers=MAX_READERS
+        )
+    except (seal.BrokenError, lmdb.Error) as error:
+        raise SnapshotError(_advice(path, str(error))) from error
+    try:
+        with env.begin() as txn:
+            layout = decode_content(txn.get(b"c") or b"").layout
+    except (lmdb.Error, msgspec.DecodeError) as error:
+        env.close()
+        raise SnapshotError(_advice(path, f"damaged: {error}")) from error
+    if layout != LAYOUT:
+        env.close()
+        raise SnapshotError(_advice(path, f"layout {layout}, and {LAYOUT} is read here"))
+    return env, name
+
+
+def _advice(path: Path, why: str) -> str:
+    return f"no snapshot can be read in {path} ({why}): run 'python -m kemi.agent sync --once'"
 
 
 def _outside_of_a_call(_: bytes) -> bytes | None:
     raise RuntimeError("the snapshot is read between begin() and end()")
-
-
-def write(path: Path, small: Globals, subscribers: Iterable[Subscriber], dids: Iterable[Did]) -> None:
-    """Replace the snapshot in `path` by this one, in one transaction: readers see the old one or the new.
-
-    Raises lmdb.Error when it cannot be written (disk full); then the old one stays.
-    """
-    encode = msgspec.msgpack.encode
-    records = [(b"g", encode(small))]
-    for subscriber in subscribers:
-        body = encode(subscriber)
-        records.append((f"x{subscriber.tenant}\0{subscriber.extension}".encode(), body))
-        if subscriber.msisdn is not None:
-            records.append((b"m" + subscriber.msisdn.encode(), body))
-    records += ((b"d" + did.number.encode(), encode(did)) for did in dids)
-    records.sort()
-
-    path.mkdir(parents=True, exist_ok=True)
-    with lmdb.open(str(path), map_size=MAP_SIZE, max_readers=MAX_READERS, mode=MODE) as env:
-        # A worker that was killed in the middle of a call must not keep old pages for ever.
-        env.reader_check()
-        while True:
-            try:
-                _replace(env, records)
-            except lmdb.MapFullError:
-                env.set_mapsize(2 * env.info()["map_size"])
-            else:
-                return
-
-
-def _replace(env: lmdb.Environment, records: Sequence[tuple[bytes, bytes]]) -> None:
-    main = env.open_db()
-    with env.begin(write=True) as txn:
-        txn.drop(main, delete=False)
-        for key, value in records:
-            txn.put(key, value, append=True)

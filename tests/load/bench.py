@@ -28,7 +28,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from demo.processes import Process, stop_all
-from kemi.directory import snapshot
+from kemi.directory import generation
+from kemi.directory.snapshot import Globals
 from kemi.routing.model import Egress, Route, Subscriber, Tenant, Trunk
 from tests.load import bench_numbers
 
@@ -62,14 +63,8 @@ def directory(state: Path) -> None:
         Subscriber(tenant="company", extension=f"{200000 + n}", name=f"Абонент {n}", msisdn=f"+7999{n:07}")
         for n in range(SUBSCRIBERS)
     )
-    small = snapshot.Globals(
-        revision=1,
-        trunks=(mvno,),
-        routes=(Route("+", ("mvno-main",)),),
-        tenants=(tenant,),
-        sets={"mvno-main": 100},
-    )
-    snapshot.write(state / "snapshot", small, subscribers, ())
+    small = Globals(trunks=(mvno,), routes=(Route("+", ("mvno-main",)),), sets={"mvno-main": 100})
+    generation.write(state / "snapshot", 1, small, (tenant,), subscribers)
     lists = state / "kamailio"
     lists.mkdir()
     (lists / "address.list").write_text("1 127.0.0.1 32 6060 mvno-main\n1 127.0.0.1 32 5080 media\n")

@@ -5,10 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import lmdb
+import msgspec
 import pytest
 
-from kemi.directory import snapshot, values
+from kemi.directory import generation, seal, snapshot, values
 from kemi.directory.yamlfile import load
 from kemi.numbering.model import Rewrite
 from kemi.routing.model import Did, Egress, Prefixes, Route, Subscriber, Tenant, Trunk
@@ -19,10 +19,10 @@ SETS = {"mvno-main": 100, "legacy-landline": 101, "wholesale": 102}
 
 def write_example(path: Path, revision: int = 1) -> None:
     document = load(EXAMPLE)
-    small = snapshot.Globals(
-        revision, values.trunks(document), values.routes(document), values.tenants(document), SETS
+    small = snapshot.Globals(values.trunks(document), values.routes(document), SETS)
+    generation.write(
+        path, revision, small, values.tenants(document), values.subscribers(document), values.dids(document)
     )
-    snapshot.write(path, small, values.subscribers(document), values.dids(document))
 
 
 def people(count: int) -> list[Subscriber]:
@@ -32,9 +32,15 @@ def people(count: int) -> list[Subscriber]:
     ]
 
 
+def data(path: Path) -> Path:
+    """The data of the generation in use."""
+    return path / seal.current(path) / seal.DATA
+
+
 @pytest.fixture
-def reader(tmp_path):
-    """Opens readers and closes them; LMDB allows one environment of a path in a process at a time."""
+def reader(tmp_path, monkeypatch):
+    """Opens readers, which look for a new generation at each call, and closes them."""
+    monkeypatch.setattr(snapshot, "LOOK_SECONDS", 0)
     opened = []
 
     def open_reader():
@@ -53,11 +59,12 @@ def in_another_process(code: str, path: Path) -> subprocess.CompletedProcess[str
 REWRITE = """
 import sys
 from pathlib import Path
-from kemi.directory import snapshot
+from kemi.directory import generation
+from kemi.directory.snapshot import Globals
 from kemi.routing.model import Subscriber
 revision, count = {revision}, {count}
 people = [Subscriber(tenant="t", extension=f"{{n:06}}", msisdn=f"+7999{{n:07}}", name=str(revision)) for n in range(count)]
-snapshot.write(Path(sys.argv[1]), snapshot.Globals(revision, sets={{"t": 100 + revision}}), people, ())
+generation.write(Path(sys.argv[1]), revision, Globals(sets={{"t": 100 + revision}}), (), people)
 """
 
 
@@ -113,7 +120,7 @@ def test_what_says_how_numbers_are_read_and_written_is_carried(tmp_path, reader)
     )
     tenant = Tenant("t", prefixes=Prefixes(international=("00",)))
     person = Subscriber("t", "201", msisdn="+79990000201", clir=True)
-    snapshot.write(tmp_path, snapshot.Globals(1, (trunk,), (), (tenant,), {"odd": 100}), [person], ())
+    generation.write(tmp_path, 1, snapshot.Globals((trunk,), (), {"odd": 100}), [tenant], [person])
     with reader() as found:
         assert found.trunk("odd") == trunk
         assert found.tenant("t") == tenant
@@ -122,7 +129,9 @@ def test_what_says_how_numbers_are_read_and_written_is_carried(tmp_path, reader)
 
 def test_its_files_are_not_for_everybody(tmp_path):
     write_example(tmp_path)
-    assert {path.stat().st_mode & 0o117 for path in tmp_path.iterdir()} == {0}
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "writer.lock"]
+    assert len(files) == 3
+    assert {path.stat().st_mode & 0o117 for path in files} == {0}
 
 
 def test_a_call_sees_one_state_and_the_next_call_the_new_one(tmp_path, reader):
@@ -144,8 +153,9 @@ def test_a_call_sees_one_state_and_the_next_call_the_new_one(tmp_path, reader):
 
 
 def test_readers_follow_a_snapshot_that_outgrows_the_map(tmp_path, reader, monkeypatch):
-    monkeypatch.setattr(snapshot, "MAP_SIZE", 1 << 20)
-    snapshot.write(tmp_path, snapshot.Globals(1), people(10), ())
+    for module in (snapshot, generation):
+        monkeypatch.setattr(module, "MAP_SIZE", 1 << 20)
+    generation.write(tmp_path, 1, snapshot.Globals(), (), people(10))
     directory = reader()
     with directory:
         assert directory.revision == 1
@@ -155,16 +165,57 @@ def test_readers_follow_a_snapshot_that_outgrows_the_map(tmp_path, reader, monke
         assert directory.subscriber("t", "029999").msisdn == "+79990029999"
 
 
-def test_many_rewrites_use_old_pages_again(tmp_path):
-    for revision in range(12):
-        snapshot.write(tmp_path, snapshot.Globals(revision), people(2_000), ())
-        if revision == 3:
-            settled = (tmp_path / "data.mdb").stat().st_size
-    assert (tmp_path / "data.mdb").stat().st_size == settled
+def renamed(revision: int, count: int) -> generation.Changes:
+    """Every subscriber changes."""
+    named = (
+        msgspec.structs.replace(person, name=f"name in revision {revision % 10}") for person in people(count)
+    )
+    return generation.Changes(
+        revision, 0, None, subscribers=((person.tenant, person.extension, person) for person in named)
+    )
+
+
+def test_many_changes_use_old_pages_again(tmp_path, reader):
+    generation.write(tmp_path, 0, snapshot.Globals(), (), people(2_000))
+    directory = reader()
+    sizes = []
+    for revision in range(1, 21):
+        in_another_process(CHANGE.format(revision=revision), tmp_path)
+        with directory:
+            assert directory.subscriber("t", "000003").name == f"name in revision {revision % 10}"
+        sizes.append(data(tmp_path).stat().st_size)
+    assert sizes[-1] == sizes[4]
+
+
+CHANGE = """
+import sys
+from pathlib import Path
+sys.path[:0] = ["tests/store"]
+from test_snapshot import renamed
+from kemi.directory import generation
+generation.update(Path(sys.argv[1]), lambda: renamed({revision}, 2_000))
+"""
+
+
+def test_rebuilds_leave_nothing_behind(tmp_path, reader):
+    directory = None
+    for revision in range(20):
+        generation.write(tmp_path, revision, snapshot.Globals(), (), people(2_000))
+        directory = directory or reader()
+        with directory:
+            assert directory.revision == revision
+        if revision == 0:
+            first = data(tmp_path).stat().st_size
+    assert data(tmp_path).stat().st_size == first
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "current",
+        "writer.lock",
+        data(tmp_path).parent.name,
+    }
 
 
 def test_a_reader_killed_in_a_call_keeps_no_pages(tmp_path):
-    snapshot.write(tmp_path, snapshot.Globals(0), people(2_000), ())
+    generation.write(tmp_path, 0, snapshot.Globals(), (), people(2_000))
     killed = """
 import os, signal, sys
 from pathlib import Path
@@ -173,16 +224,16 @@ SnapshotDirectory(Path(sys.argv[1])).begin()
 os.kill(os.getpid(), signal.SIGKILL)
 """
     subprocess.run([sys.executable, "-c", killed, str(tmp_path)], check=False)
-    for revision in range(12):
-        snapshot.write(tmp_path, snapshot.Globals(revision), people(2_000), ())
-        if revision == 3:
-            settled = (tmp_path / "data.mdb").stat().st_size
-    assert (tmp_path / "data.mdb").stat().st_size == settled
+    sizes = []
+    for revision in range(1, 13):
+        generation.update(tmp_path, lambda revision=revision: renamed(revision, 2_000))
+        sizes.append(data(tmp_path).stat().st_size)
+    assert sizes[-1] == sizes[4]
 
 
 def test_readers_never_see_half_a_snapshot(tmp_path):
     """Several processes read while one writes: what they see belongs to one revision."""
-    snapshot.write(tmp_path, snapshot.Globals(0, sets={"t": 100}), people(500), ())
+    generation.write(tmp_path, 0, snapshot.Globals(sets={"t": 100}), (), people(500))
     watch = """
 import sys
 from pathlib import Path
@@ -236,11 +287,8 @@ def test_a_call_that_died_does_not_hold_the_next_one_back(tmp_path, reader):
 def test_without_a_snapshot_it_says_what_to_do(tmp_path, reader):
     with pytest.raises(snapshot.SnapshotError, match="sync --once"):
         reader()
-    lmdb.open(str(tmp_path)).close()
-    directory = reader()
-    with pytest.raises(snapshot.SnapshotError, match="sync --once"):
-        directory.begin()
-    directory.close()
+    with pytest.raises(snapshot.SnapshotError, match="nothing was written yet"):
+        snapshot.SnapshotDirectory(tmp_path / "nowhere")
 
 
 def test_memory_of_a_reader_does_not_grow_with_subscribers(tmp_path):
@@ -259,7 +307,7 @@ print(sum(int(line.split()[1]) for line in lines if line.startswith(("Private_Di
     sizes = []
     for step in (1, 10):
         path = tmp_path / str(step)
-        snapshot.write(path, snapshot.Globals(1), people(5000 * step), ())
+        generation.write(path, 1, snapshot.Globals(), (), people(5000 * step))
         done = subprocess.run(
             [sys.executable, "-c", measure, str(path), str(step)], check=True, capture_output=True, text=True
         )
@@ -275,11 +323,9 @@ def test_the_module_of_the_workers_imports_no_sql():
 
 
 def test_keys_of_different_kinds_do_not_meet(tmp_path, reader):
-    small = snapshot.Globals(
-        1, (Trunk("a", "mvno", (), ()),), (Route("+", ("a",)),), (Tenant("t"),), {"a": 100}
-    )
+    small = snapshot.Globals((Trunk("a", "mvno", (), ()),), (Route("+", ("a",)),), {"a": 100})
     did = Did("+79990000000", "t", "a", "subscriber:000001")
-    snapshot.write(tmp_path, small, people(2), [did])
+    generation.write(tmp_path, 1, small, [Tenant("t")], people(2), [did])
     with reader() as found:
         assert found.did("+79990000000") == did
         assert found.subscriber_by_msisdn("+79990000000").extension == "000000"

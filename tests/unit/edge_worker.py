@@ -9,22 +9,27 @@ KSR = ksr.install()
 
 from kemi import settings  # noqa: E402  kemi.edge must find the fake
 from kemi.calls import events  # noqa: E402
-from kemi.directory import snapshot  # noqa: E402
+from kemi.directory import generation, snapshot  # noqa: E402
 from kemi.edge.handlers import Edge  # noqa: E402
 
 SETS = {trunk.name: 100 + index for index, trunk in enumerate(company.TRUNKS)}
 HOST = "192.0.2.1:5060"
 
 
+# What a test writes is in effect at once.
+snapshot.LOOK_SECONDS = 0
+
+
 def write_snapshot(configured: settings.Settings, revision: int = 1, **changed: object) -> None:
     parts = {
         "trunks": company.TRUNKS,
         "routes": tuple(sorted(company.ROUTES, key=lambda route: -len(route.prefix))),
-        "tenants": (company.COMPANY,),
         "sets": SETS,
     }
-    small = snapshot.Globals(revision=revision, **(parts | changed))
-    snapshot.write(configured.snapshot, small, company.SUBSCRIBERS, company.DIDS)
+    small = snapshot.Globals(**(parts | changed))
+    generation.write(
+        configured.snapshot, revision, small, (company.COMPANY,), company.SUBSCRIBERS, company.DIDS
+    )
 
 
 class Bench:
