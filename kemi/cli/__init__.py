@@ -8,11 +8,13 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from kemi.cli.output import DataOption, FormatOption, Given
+from kemi.cli.completion import InstallOption, ShowOption, ready
+from kemi.cli.output import DataOption, FormatOption, Given, examples
 
 NOUNS = (
     "apply",
     "calls",
+    "check",
     "destination",
     "explain",
     "export",
@@ -48,14 +50,29 @@ class _Nouns(TyperGroup):
 app = typer.Typer(
     cls=_Nouns,
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-@app.callback()
-def fmcctl(context: typer.Context, form: FormatOption = None, data: DataOption = None) -> None:
+@app.callback(
+    epilog=examples(
+        "fmcctl apply -f company.yaml",
+        "fmcctl --data company.yaml check",
+        "fmcctl -F json calls list --since 2h",
+        "fmcctl --install-completion bash",
+    )
+)
+def fmcctl(
+    context: typer.Context,
+    *,
+    form: FormatOption = None,
+    data: DataOption = None,
+    _install: InstallOption = None,
+    _show: ShowOption = None,
+) -> None:
     """Operate fmc-edge: what is provisioned, what would happen to a call, what did happen.
 
     Exit status: 0 done, 1 the answer is no, 2 bad usage.
@@ -65,6 +82,7 @@ def fmcctl(context: typer.Context, form: FormatOption = None, data: DataOption =
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives its exit status. Errors are one line each, on standard error."""
+    ready()
     try:
         status = app(args=arguments, prog_name="fmcctl", standalone_mode=False)
     except typer.TyperException as error:

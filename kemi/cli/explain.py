@@ -7,8 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from kemi.cli.output import DataOption, FormatOption, data_of, format_of, noun, refuse, show, table
-from kemi.cli.source import known_trunk, read_directory
+from kemi.cli.completion import trunks
+from kemi.cli.output import (
+    DataOption,
+    FormatOption,
+    SnapshotOption,
+    data_of,
+    examples,
+    format_of,
+    noun,
+    refuse,
+    show,
+    table,
+)
+from kemi.cli.source import Source, known_trunk, opened
 from kemi.routing.explain import call_from
 from kemi.routing.explain import explain as follow
 from kemi.routing.model import Call, Trunk
@@ -24,11 +36,21 @@ IDENTITY_HEADERS = frozenset(
 app = noun()
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "fmcctl explain --trunk mvno-main --from 79990000201 --to 89161234567",
+        "fmcctl explain --trunk legacy-landline --from 9161234567 --to 4951234567",
+        "fmcctl explain --trunk mvno-main --from 79990000201 --to '#31#84951112233'",
+        "fmcctl explain --snapshot --trunk wholesale --from anonymous --to +74957654321",
+        "fmcctl --data new.yaml explain --trunk wholesale --from 1 --to 2 -F json",
+    )
+)
 def explain(
     context: typer.Context,
     *,
-    trunk: Annotated[str, typer.Option("--trunk", help="The trunk the call comes from.")],
+    trunk: Annotated[
+        str, typer.Option("--trunk", help="The trunk the call comes from.", autocompletion=trunks)
+    ],
     calling: Annotated[str, typer.Option("--from", help="Who calls: a number or a SIP URI.")],
     called: Annotated[str, typer.Option("--to", help="Who is called: a number or a SIP URI.")],
     header: Annotated[
@@ -38,6 +60,7 @@ def explain(
         str | None, typer.Option("--at", metavar="ISO8601", help="When; nothing depends on the time yet.")
     ] = None,
     data: DataOption = None,
+    snapshot: SnapshotOption = False,
     form: FormatOption = None,
 ) -> None:
     """Say what the edge would do with a call, leg by leg, and why.
@@ -49,10 +72,11 @@ def explain(
     headers = _headers(header or [])
     if at is not None:
         _moment(at)
-    directory = read_directory(data_of(context, data))
-    call = _call(known_trunk(directory, trunk), calling, called, headers)
-    followed = follow(call, directory, settings().listen)
-    show(followed, format_of(context, form), lambda: _tables(followed["legs"]))
+    with opened(data_of(context, data), snapshot=snapshot) as used:
+        call = _call(known_trunk(used.directory, trunk), calling, called, headers)
+        followed = follow(call, used.directory, settings().listen)
+    answer = {**followed, "directory": used.source}
+    show(answer, format_of(context, form), lambda: _tables(followed["legs"], used.source))
 
 
 def _headers(lines: Iterable[str]) -> dict[str, str]:
@@ -84,13 +108,15 @@ def _call(trunk: Trunk, calling: str, called: str, headers: Mapping[str, str]) -
     return call
 
 
-def _tables(legs: list[dict[str, Any]]) -> "Group":
+def _tables(legs: list[dict[str, Any]], used: Source) -> "Group":
     from rich.console import Group, RenderableType  # noqa: PLC0415  programs that read JSON need not wait for it
 
     parts: list[RenderableType] = []
     for number, leg in enumerate(legs, 1):
         rows = [*_facts(leg), *_targets(leg), *_steps(leg)]
         parts += ["", table(("", ""), rows, title=f"Leg {number}: {_headline(leg)}")]
+    if used.source == "snapshot":
+        parts += ["", f"By revision {used.revision}, this node's snapshot."]
     return Group(*parts[1:])
 
 

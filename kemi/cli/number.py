@@ -7,9 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from kemi.cli.completion import tenants, trunks
 from kemi.cli.did import with_dids
-from kemi.cli.output import DataOption, FormatOption, data_of, format_of, noun, refuse, show, table
-from kemi.cli.source import known_trunk, read_directory
+from kemi.cli.output import (
+    DataOption,
+    FormatOption,
+    SnapshotOption,
+    data_of,
+    examples,
+    format_of,
+    noun,
+    refuse,
+    show,
+    table,
+)
+from kemi.cli.source import Source, known_trunk, opened
 from kemi.identity import user_of
 from kemi.numbering.canonicalise import is_e164
 from kemi.numbering.model import Number, Step, Written
@@ -39,32 +51,46 @@ class Way(StrEnum):
 app = noun()
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "fmcctl number --trunk legacy-landline --role calling 84912345678",
+        "fmcctl number --trunk mvno-main --role called --tenant company 8-916-123-45-67",
+        "fmcctl number --trunk wholesale --role called --direction egress +79161234567",
+        "fmcctl --data company.yaml number --trunk wholesale --role calling 9161234567",
+    )
+)
 def number(
     context: typer.Context,
     value: Annotated[str, typer.Argument(metavar="VALUE", help="The number as it arrived, or a SIP URI.")],
     *,
-    trunk: Annotated[str, typer.Option("--trunk", help="The trunk it came from, or leaves on.")],
+    trunk: Annotated[
+        str, typer.Option("--trunk", help="The trunk it came from, or leaves on.", autocompletion=trunks)
+    ],
     role: Annotated[Role, typer.Option("--role", help="Who calls or who is called.")],
     tenant: Annotated[
-        str | None, typer.Option("--tenant", help="Whose subscriber dialled it: extensions, area code.")
+        str | None,
+        typer.Option(
+            "--tenant", help="Whose subscriber dialled it: extensions, area code.", autocompletion=tenants
+        ),
     ] = None,
     direction: Annotated[
         Way, typer.Option("--direction", help="egress: how a canonical VALUE is written.")
     ] = Way.INGRESS,
     data: DataOption = None,
+    snapshot: SnapshotOption = False,
     form: FormatOption = None,
 ) -> None:
     """Say what a number is, and by which rules."""
-    directory = read_directory(data_of(context, data))
-    known = known_trunk(directory, trunk)
     user = user_of(value)
-    read = (
-        _written(user, known, role)
-        if direction is Way.EGRESS
-        else _read(user, known, role, tenant, directory)
-    )
-    show(read, format_of(context, form), lambda: _table(read))
+    with opened(data_of(context, data), snapshot=snapshot) as used:
+        known = known_trunk(used.directory, trunk)
+        read = (
+            _written(user, known, role)
+            if direction is Way.EGRESS
+            else _read(user, known, role, tenant, used.directory)
+        )
+    answer = {**msgspec.structs.asdict(read), "directory": used.source}
+    show(answer, format_of(context, form), lambda: _table(read, used.source))
 
 
 def _read(value: str, trunk: Trunk, role: Role, tenant: str | None, directory: Directory) -> Number:
@@ -82,13 +108,14 @@ def _written(value: str, trunk: Trunk, role: Role) -> Written:
     return present(value, shape, plan_of(trunk.country), trunk.area_code)
 
 
-def _table(read: Number | Written) -> "Table":
+def _table(read: Number | Written, used: Source) -> "Table":
     facts = [
         (name, "—" if fact is None else str(fact))
         for name, fact in msgspec.structs.asdict(read).items()
         if name != "trail"
     ]
-    return table(("", ""), [*facts, *_trail(read.trail)])
+    by = [("by", f"revision {used.revision}, this node's snapshot")] if used.source == "snapshot" else []
+    return table(("", ""), [*facts, *_trail(read.trail), *by])
 
 
 def _trail(trail: Iterable[Step]) -> Iterable[tuple[str, str]]:

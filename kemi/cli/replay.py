@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Self
@@ -13,11 +13,21 @@ import msgspec
 import typer
 
 from kemi.cli.calltable import localised
-from kemi.cli.output import DataOption, Format, FormatOption, data_of, format_of, noun, refuse
+from kemi.cli.completion import trunks
+from kemi.cli.output import (
+    DataOption,
+    Format,
+    FormatOption,
+    SnapshotOption,
+    data_of,
+    examples,
+    format_of,
+    noun,
+    refuse,
+)
 from kemi.cli.replaytable import Changes, Rows, summary
 from kemi.cli.replaywriter import Writer
-from kemi.cli.source import known_trunk, read_document
-from kemi.directory import values
+from kemi.cli.source import Opened, Source, known_trunk, opened
 from kemi.replay.reading import UnknownFileError, invites
 from kemi.replay.run import Row, Side, Tally, replay
 from kemi.replay.sources import Sources
@@ -32,7 +42,15 @@ PATIENCE = 2.0
 app = noun()
 
 
-@app.command("replay")
+@app.command(
+    "replay",
+    epilog=examples(
+        "fmcctl replay yesterday.pcap",
+        "fmcctl replay yesterday.pcap --data new.yaml --against old.yaml",
+        "fmcctl replay --snapshot sip.log --trunk wholesale",
+        "fmcctl replay - -F json",
+    ),
+)
 def replay_(
     context: typer.Context,
     file: Annotated[
@@ -42,9 +60,14 @@ def replay_(
     *,
     trunk: Annotated[
         str | None,
-        typer.Option("--trunk", help="Whose the INVITEs are that come from no address of a trunk."),
+        typer.Option(
+            "--trunk",
+            help="Whose the INVITEs are that come from no address of a trunk.",
+            autocompletion=trunks,
+        ),
     ] = None,
     data: DataOption = None,
+    snapshot: SnapshotOption = False,
     against: Annotated[
         Path | None,
         typer.Option("--against", metavar="OLD.yaml", help="Show only what changes from this file on."),
@@ -56,17 +79,27 @@ def replay_(
     The production decision runs on every initial INVITE that came to the edge. With --against only calls
     that are treated in another way are shown, and the exit status is 1 where there are any.
     """
-    side = _side(data_of(context, data), trunk, must_know=True)
-    before = None if against is None else _side(against, trunk, must_know=False)
     tally = Tally()
+    with ExitStack() as stack:
+        used = stack.enter_context(opened(data_of(context, data), snapshot=snapshot))
+        if trunk is not None:
+            known_trunk(used.directory, trunk)
+        before = None if against is None else _side(stack.enter_context(opened(against)), trunk)
+        _replay(file, _side(used, trunk), before, tally, format_of(context, form), used.source)
+    if tally.changed:
+        raise typer.Exit(1)
+
+
+def _replay(  # noqa: PLR0917  all that it depends on
+    file: str, side: Side, before: Side | None, tally: Tally, wanted: Format, used: Source
+) -> None:
     notes: list[str] = []
-    wanted = format_of(context, form)
     legs = wanted is not Format.TABLE
     try:
         with _opened(file) as stream, _Bar(stream) as bar:
             rows = replay(bar.watched(invites(stream, notes.append)), side, before, tally, legs=legs)
             shown = (row for row in rows if before is None or row.changes)
-            _write(shown, wanted, bar, tally, notes, compared=before is not None)
+            _write(shown, wanted, bar, _Tail(tally, notes, used, compared=before is not None))
     except UnknownFileError as error:
         refuse(f"{file} {error}", 2)
     except BrokenPipeError:
@@ -74,16 +107,10 @@ def replay_(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         refuse(f"{file}: cannot be read ({error.strerror}): check the name and the rights", 2)
-    if tally.changed:
-        raise typer.Exit(1)
 
 
-def _side(data: Path | None, trunk: str | None, *, must_know: bool) -> Side:
-    document = read_document(data)
-    directory = values.directory(document)
-    if trunk is not None and must_know:
-        known_trunk(directory, trunk)
-    return Side(directory, Sources(directory.trunks(), document.media), settings().listen, trunk)
+def _side(used: Opened, trunk: str | None) -> Side:
+    return Side(used.directory, Sources(used.directory.trunks(), used.media), settings().listen, trunk)
 
 
 @contextmanager
@@ -95,18 +122,30 @@ def _opened(file: str) -> Iterator[BinaryIO]:
         yield stream
 
 
-def _write(
-    rows: Iterable[Row], wanted: Format, bar: "_Bar", tally: Tally, notes: list[str], *, compared: bool
-) -> None:
+class _Tail(msgspec.Struct, frozen=True):
+    """What is said behind the calls."""
+
+    tally: Tally
+    notes: list[str]
+    used: Source
+    compared: bool
+
+    def plain(self) -> dict[str, Any]:
+        """For programs."""
+        changed = self.tally.changed if self.compared else None
+        counted = msgspec.structs.asdict(self.tally) | {"changed": changed}
+        return counted | {"notes": self.notes, "directory": self.used}
+
+
+def _write(rows: Iterable[Row], wanted: Format, bar: "_Bar", tail: _Tail) -> None:
     if wanted is not Format.TABLE:
         writer = Writer(sys.stdout, wanted)
         for row in rows:
-            writer.write(_plain(row, compared=compared))
-        tail = msgspec.structs.asdict(tally) | {"changed": tally.changed if compared else None}
-        writer.end(tail | {"notes": notes})
+            writer.write(_plain(row, compared=tail.compared))
+        writer.end(tail.plain())
         return
     # What comes from a pipe may be a capture that goes on.
-    table: Rows | Changes = Changes() if compared else Rows(live=bar.endless)
+    table: Rows | Changes = Changes() if tail.compared else Rows(live=bar.endless)
     for row in rows:
         table.add(row)
         if table.full:
@@ -114,7 +153,7 @@ def _write(
                 table.flush()
     bar.end()
     table.flush()
-    summary(tally, notes, compared=compared)
+    summary(tail.tally, tail.notes, compared=tail.compared)
 
 
 def _plain(row: Row, *, compared: bool) -> dict[str, Any]:

@@ -6,7 +6,7 @@ SQL is imported only when it is asked for: a command on a file starts in a fract
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -68,9 +68,77 @@ def read_document(data: Path | None) -> Document:
             return msgspec.structs.replace(rows.document(connection), revision=revision)
 
 
-def read_directory(data: Path | None) -> Directory:
-    """The whole directory, for routing."""
-    return values.directory(read_document(data))
+class Source(msgspec.Struct, frozen=True):
+    """Which directory an answer is by. A file has a revision only where it says so."""
+
+    source: Literal["file", "database", "snapshot"]
+    where: str
+    revision: int | None
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A directory that can be asked, its media servers, and which one it is."""
+
+    directory: Directory
+    media: tuple[str, ...]
+    source: Source
+
+
+def source_of(data: Path | None, document: Document) -> Source:
+    """Where a Document that read_document gave is from."""
+    if data is not None:
+        return Source("file", str(data), document.revision)
+    return Source("database", _shown(settings().database), document.revision)
+
+
+def _shown(url: str) -> str:
+    """A database's URL without its password."""
+    from sqlalchemy import make_url  # noqa: PLC0415  see the module's docstring
+
+    return make_url(url).render_as_string()
+
+
+@contextmanager
+def opened(data: Path | None, *, snapshot: bool = False) -> Iterator[Opened]:
+    """The directory to ask: of the file, or of this node's snapshot, or of the database.
+
+    It answers as long as the context lasts, and of one revision.
+    """
+    if snapshot:
+        if data is not None:
+            refuse("--snapshot and --data name two directories: leave one of them out", 2)
+        with _snapshot() as found:
+            yield found
+    elif data is not None:
+        document = read_file(data)
+        yield Opened(values.directory(document), document.media, source_of(data, document))
+    else:
+        with database() as engine:
+            from kemi.directory.database import reading_directory  # noqa: PLC0415  as above
+            from kemi.directory.lookup import DatabaseDirectory  # noqa: PLC0415
+
+            with reading_directory(engine) as connection:
+                directory = DatabaseDirectory(connection)
+                source = Source("database", engine.url.render_as_string(), directory.revision)
+                yield Opened(directory, directory.media, source)
+
+
+@contextmanager
+def _snapshot() -> Iterator[Opened]:
+    """What the SIP workers of this node decide by."""
+    from kemi.directory.snapshot import SnapshotDirectory, SnapshotError  # noqa: PLC0415  as above
+
+    path = settings().snapshot
+    try:
+        directory = SnapshotDirectory(path)
+    except SnapshotError as error:
+        refuse(str(error))
+    try:
+        with directory:
+            source = Source("snapshot", str(path), directory.revision)
+            yield Opened(directory, directory.globals.media, source)
+    finally:
+        directory.close()
 
 
 def known_trunk(directory: Directory, name: str) -> Trunk:

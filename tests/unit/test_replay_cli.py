@@ -135,6 +135,7 @@ def test_answers_for_programs(fmcctl, capture, form, read):
         "outgoing": 0,
         "within_dialog": 0,
         "notes": [],
+        "directory": {"source": "file", "where": str(EXAMPLE), "revision": None},
     }
 
 
