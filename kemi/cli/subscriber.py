@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from kemi.cli import bulk
 from kemi.cli.change import How, change
 from kemi.cli.nouncommands import DryRunOption, Texts, YesOption, commands, named
 from kemi.cli.output import FormatOption, examples
@@ -93,3 +94,17 @@ app.command(
     help="Let a suspended SIM call and be called again.",
     epilog=examples("fmcctl subscriber resume company 201"),
 )(named(SUBSCRIBER, _resume))
+app.command(
+    "import",
+    epilog=examples(
+        "fmcctl subscriber import people.csv --dry-run",
+        "fmcctl subscriber import people.csv --tenant company --skip-bad --yes",
+    ),
+)(bulk.import_subscribers)
+app.command(
+    "export",
+    epilog=examples(
+        "fmcctl subscriber export people.csv",
+        "fmcctl subscriber export --tenant company --encoding windows-1251 old.csv",
+    ),
+)(bulk.export_subscribers)

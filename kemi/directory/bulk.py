@@ -22,7 +22,7 @@ from kemi.directory.edit import Edit, commit, writing
 from kemi.directory.nodes import Problem
 from kemi.directory.tables import DidRow, SubscriberRow, TenantRow
 
-__all__ = ["Edits", "Plan", "apply", "plan", "subscribers"]
+__all__ = ["Edits", "Plan", "apply", "no_tenant", "plan", "subscribers", "tenants"]
 
 BATCH = 2000
 """Lines that are checked together; the keys of a batch are parameters of one query."""
@@ -110,6 +110,26 @@ def subscribers(connection: Connection, tenant: str | None = None) -> Iterator[M
         yield row._mapping  # noqa: SLF001  public in spite of its name
 
 
+def tenants(connection: Connection) -> list[str]:
+    """The keys of all tenants."""
+    return list(_countries(connection))
+
+
+def _countries(connection: Connection) -> dict[str, str]:
+    table = rows.table_of(TenantRow)
+    found = connection.execute(select(table.c.tenant, table.c.country).order_by(table.c.tenant))
+    return dict(found.all())
+
+
+def no_tenant(tenant: str, known: Collection[str]) -> str:
+    """Say that there is no such tenant, and which it may have been."""
+    near = get_close_matches(tenant, known, n=1)
+    if near:
+        return f'there is no tenant "{tenant}"; did you mean {near[0]}?'
+    instead = f"known are {', '.join(list(known)[:10])}" if known else "add it first"
+    return f'there is no tenant "{tenant}"; {instead}'
+
+
 class _Planning:
     """Goes through a file once. Lines that are good so far wait in `_good` until all others were seen."""
 
@@ -117,9 +137,7 @@ class _Planning:
         self._connection = connection
         self._table = table
         self._revision = rows.revision(connection)
-        tenants = rows.table_of(TenantRow)
-        countries = connection.execute(select(tenants.c.tenant, tenants.c.country))
-        self._countries: dict[str, str] = dict(countries.all())
+        self._countries = _countries(connection)
         self._trunks = _trunks(connection)
         self._problems: list[Problem] = []
         self._bad: set[int] = set()
@@ -180,7 +198,7 @@ class _Planning:
         """Whether a line can go on: its tenant is there, and no line before it has its extension."""
         tenant, extension = line.owner or ("", "")
         if tenant not in self._countries:
-            self._note(line.number, "tenant", f'there is no tenant "{tenant}"; {self._instead_of(tenant)}')
+            self._note(line.number, "tenant", self._no_tenant(tenant))
             return False
         first = self._extensions.setdefault(tenant, {}).setdefault(extension, line.number)
         if first != line.number:
@@ -191,11 +209,8 @@ class _Planning:
         return first == line.number
 
     @cache  # noqa: B019  lives as long as the planning
-    def _instead_of(self, tenant: str) -> str:
-        near = get_close_matches(tenant, self._countries, n=1)
-        if near:
-            return f"did you mean {near[0]}?"
-        return f"known are {', '.join(list(self._countries)[:10])}" if self._countries else "add it first"
+    def _no_tenant(self, tenant: str) -> str:
+        return no_tenant(tenant, self._countries)
 
     def _held(self, owners: Collection[_Owner]) -> dict[_Owner, _Row]:
         """The rows of a batch that the database has."""

@@ -427,7 +427,7 @@ def _text(value: Any, inner: str | None) -> str:
             return _text(value.get(inner), None)
         case bool():
             return "yes" if value else "no"
-        case list():
+        case list() | tuple():
             return "+".join(value) or EMPTY_LIST
         case _:
             return str(value)

@@ -296,7 +296,7 @@ def counted(engine) -> tuple[int, ...]:
 
 
 def test_an_import_that_is_killed_leaves_the_old_or_the_new(url, engine, tmp_path):
-    lines, base = 4000, counted(engine)
+    lines, base = 2500, counted(engine)
     csv = tmp_path / "f.csv"
     chance = random.Random(1)  # noqa: S311  no secret
     seconds, killed = 0.0, 0
