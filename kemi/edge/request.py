@@ -22,7 +22,14 @@ _TRUNK_HEADERS = (
 _MOBILE_HEADERS = ("P-Served-User", "Route", "Loop-Guard")
 
 _MAY_REPEAT = frozenset(
-    {"P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "Diversion", "History-Info"}
+    {
+        "P-Asserted-Identity",
+        "P-Preferred-Identity",
+        "Remote-Party-ID",
+        "Privacy",
+        "Diversion",
+        "History-Info",
+    }
 )
 _MOST = 10
 """Occurrences of one header that are read; an honest call has fewer."""

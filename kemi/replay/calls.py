@@ -20,7 +20,14 @@ _TRUNK_HEADERS = (
 )
 _MOBILE_HEADERS = ("P-Served-User", "Route", "Loop-Guard")
 _MAY_REPEAT = frozenset(
-    {"P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "Diversion", "History-Info"}
+    {
+        "P-Asserted-Identity",
+        "P-Preferred-Identity",
+        "Remote-Party-ID",
+        "Privacy",
+        "Diversion",
+        "History-Info",
+    }
 )
 """Of these every value counts, of the others the first: as at the edge, which a test holds this to."""
 

@@ -43,8 +43,15 @@ def asked(monkeypatch):
     return names
 
 
-REPEATED = {"P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "Diversion", "History-Info"}
-USUAL = REPEATED | {"From", "To", "Privacy"}
+REPEATED = {
+    "P-Asserted-Identity",
+    "P-Preferred-Identity",
+    "Remote-Party-ID",
+    "Privacy",
+    "Diversion",
+    "History-Info",
+}
+USUAL = REPEATED | {"From", "To"}
 
 
 @pytest.mark.parametrize(
