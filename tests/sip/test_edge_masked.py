@@ -144,6 +144,30 @@ def test_before_the_answer(at: SimpleNamespace) -> None:
     hidden(callee.expect("CANCEL"))
 
 
+def test_a_second_privacy_counts_too(at: SimpleNamespace) -> None:
+    """As if they stood in one (RFC 3261 section 7.3.1)."""
+    Leg.calling(
+        at.mvno,
+        CALLED,
+        caller=f"<sip:7{DIGITS}@ims.example>",
+        headers=[("Privacy", "critical"), ("Privacy", "id")],
+        contact=SIM,
+    )
+    hidden(at.landline.takes_call().invite)
+
+
+def test_what_a_phone_says_in_its_ack(at: SimpleNamespace) -> None:
+    caller = private_call(at.mvno)
+    callee = at.landline.takes_call()
+    callee.answer()
+    caller.established(at.mvno.expect(lambda one: one.call_id == caller.call_id and one.status == 200, "200"))
+    said = [(name, f"<sip:+7{DIGITS}@x>") for name in ("P-Asserted-Identity", "P-Preferred-Identity")]
+    caller.send("ACK", *said, ("Remote-Party-ID", f"<sip:{DIGITS}@x>;privacy=full"), sequence=1)
+    ack = hidden(callee.expect("ACK"))
+    assert shown(ack) == {}
+    caller.hang_up(callee)
+
+
 def test_the_caller_hangs_up(at: SimpleNamespace) -> None:
     caller = private_call(at.mvno)
     callee = at.landline.takes_call()
