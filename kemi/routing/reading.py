@@ -102,6 +102,8 @@ def read_called(
     """Find out who is called, from the header that the trunk says it in. `dialled` as in `canonicalise`."""
     call = leg.call
     text = ""
+    if dialled and header != "Request-URI" and _for_help(numbers, user_of(call.ruri)):
+        header = "Request-URI"
     if dialled and call.ruri[: len(SOS)].lower() == SOS:
         digits = numbers.general_emergency
         leg.called = Number(call.ruri, None, "emergency", None, digits, (Step("sos", call.ruri, digits),))
@@ -118,6 +120,11 @@ def read_called(
                 same = said == text
                 leg.identity[other] = leg.called if same else numbers.read(said, "called", is_extension)
     leg.story.tell("called", "{} says {}.", header, _Words(leg.called))
+
+
+def _for_help(numbers: Reader, text: str) -> bool:
+    """Whether somebody dialled an emergency number, wherever the trunk says who is called."""
+    return numbers.read(text, "called", dialled=True).kind == "emergency"
 
 
 class _Words:
