@@ -179,11 +179,16 @@ class Edge:
         mark = secrets.token_hex(8)
         self.known.forget()
         self.known.send(self._options(self.known.via(), mark))
-        try:
-            self.known.pull(seconds)
-        except ConnectionRefusedError:
-            time.sleep(0.02)
-        return any(one.call_id == mark and one.status == 200 for one in self.known.backlog)
+        deadline = time.monotonic() + seconds
+        # Replies to earlier INVITEs may come first.
+        while not any(one.call_id == mark and one.status == 200 for one in self.known.backlog):
+            try:
+                if not self.known.pull(deadline - time.monotonic()):
+                    return False
+            except ConnectionRefusedError:
+                time.sleep(0.02)
+                return False
+        return True
 
     def settled(self) -> None:
         """Return when the one worker has dealt with all that was sent before."""
