@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+from urllib.parse import unquote
 
+from kemi.numbering.canonicalise import SEPARATORS
 from kemi.numbering.model import Number
 from kemi.routing.leg import Leg
 from kemi.routing.model import Directory, Diverted, Target, Trunk
@@ -75,7 +77,11 @@ def targets(leg: Leg, trunks: Iterable[Trunk], called: Number) -> tuple[Target, 
 def _shows(leg: Leg) -> bool:
     """Whether what passes unread holds the number of a caller who is not to be shown."""
     digits = leg.calling.value[-TELLING_DIGITS:]
-    return len(digits) == TELLING_DIGITS and digits.isdigit() and digits in leg.call.carried
+    if len(digits) < TELLING_DIGITS or not digits.isdigit():
+        return False
+    carried = leg.call.carried
+    # A person writes +7 999 000-02-01, a device %2B7999….
+    return digits in carried or digits in unquote(carried).translate(SEPARATORS)
 
 
 def _same(one: Number, other: Number) -> bool:

@@ -176,6 +176,12 @@ class TestWithoutMedia:
         decision = self.private(f"Call-ID: {SIM}@ims.example")
         assert [one.trunk for one in decision.targets] == ["wholesale"]
 
+    @pytest.mark.parametrize(
+        "carried", ["Subject: +7 999 000-02-01", "Reply-To: <tel:+7(999)000.02.01>", "X: %2B7%399%390000201"]
+    )
+    def test_however_the_digits_are_written(self, carried: str) -> None:
+        assert [one.trunk for one in self.private(carried).targets] == ["wholesale"]
+
     def test_where_none_remains_the_call_is_refused(self) -> None:
         call = call_from("mvno-main", "79990000201", "#31#84951112233")
         call = replace(call, media_up=False, carried=f"o={SIM} 1 1 IN IP4 192.0.2.7")
