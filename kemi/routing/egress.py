@@ -162,12 +162,10 @@ def _forwarded(leg: Leg) -> bool:
     if leg.direction in _COMES_IN:
         return True
     person, number = leg.subscriber, leg.calling.canonical
-    return (
-        leg.direction == "mobile_originated"
-        and person is not None
-        and number is not None
-        and number != person.msisdn
-    )
+    if leg.direction != "mobile_originated" or person is None:
+        return False
+    # Of whom nothing is known is the SIM itself, unless the network says that the call was diverted.
+    return bool(leg.diversions) if number is None else number != person.msisdn
 
 
 def _diverted_here(leg: Leg, number: Number) -> list[Diverted]:
