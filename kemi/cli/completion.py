@@ -14,7 +14,6 @@ import typer
 from typer.completion import get_completion_inspect_parameters
 
 from kemi.cli.output import Refusal, refuse
-from kemi.cli.source import database, read_file
 
 __all__ = ["InstallOption", "ShowOption", "ready", "tenants", "trunks"]
 
@@ -158,16 +157,19 @@ def _data(context: typer.Context | None) -> Path | None:
 
 
 def _in_file(data: Path, section: str) -> list[str]:
+    from kemi.cli.source import read_file  # noqa: PLC0415  every command imports this module
+
     return list(getattr(read_file(data), section)) if data.stat().st_size <= LARGEST else []
 
 
 def _in_database(section: str, incomplete: str) -> list[str]:
+    from sqlalchemy import select  # noqa: PLC0415  as above
+
+    from kemi.cli.source import database  # noqa: PLC0415
+    from kemi.directory.database import reading_directory  # noqa: PLC0415
+    from kemi.directory.tables import TenantRow, TrunkRow  # noqa: PLC0415
+
     with database() as engine:
-        from sqlalchemy import select  # noqa: PLC0415  as in kemi.cli.source
-
-        from kemi.directory.database import reading_directory  # noqa: PLC0415
-        from kemi.directory.tables import TenantRow, TrunkRow  # noqa: PLC0415
-
         name = TrunkRow.name if section == "trunks" else TenantRow.tenant
         query = select(name).where(name.startswith(incomplete, autoescape=True)).order_by(name).limit(MOST)
         with reading_directory(engine) as connection:
