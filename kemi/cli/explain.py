@@ -67,7 +67,8 @@ def explain(
 
     The production decision runs; nothing is sent. --from stands in From; on an mvno trunk also in
     P-Asserted-Identity, as that network sends it, unless a --header says who calls. --to stands in To and
-    in the Request-URI; on a trunk with called_from: To the Request-URI names nobody.
+    in the Request-URI; on a trunk with called_from: To the Request-URI names nobody, and on one with
+    P-Called-Party-ID it stands there too.
     """
     headers = _headers(header or [])
     if at is not None:
@@ -105,6 +106,9 @@ def _call(trunk: Trunk, calling: str, called: str, headers: Mapping[str, str]) -
         call = msgspec.structs.replace(call, headers={**call.headers, **asserted})
     if trunk.called_from == "To":
         call = msgspec.structs.replace(call, ruri="sip:edge")
+    elif trunk.called_from == "P-Called-Party-ID" and "p-called-party-id" not in said:
+        party = {"P-Called-Party-ID": call.headers["To"]}
+        call = msgspec.structs.replace(call, headers={**call.headers, **party})
     return call
 
 

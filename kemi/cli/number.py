@@ -25,10 +25,9 @@ from kemi.cli.source import Source, known_trunk, opened
 from kemi.identity import user_of
 from kemi.numbering.canonicalise import is_e164
 from kemi.numbering.model import Number, Step, Written
-from kemi.numbering.plan import plan_of
 from kemi.numbering.present import present
 from kemi.routing.model import Directory, Trunk
-from kemi.routing.reading import read_number
+from kemi.routing.reading import plan_for, read_number
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -105,7 +104,7 @@ def _written(value: str, trunk: Trunk, role: Role) -> Written:
         refuse(f'"{value}" is not canonical: write plus, country code and number, like +79161234567', 2)
     header = "Request-URI" if role is Role.CALLED else "From"
     shape = trunk.egress.headers.get(header, trunk.egress.shape)
-    return present(value, shape, plan_of(trunk.country), trunk.area_code)
+    return present(value, shape, plan_for(trunk), trunk.area_code)
 
 
 def _table(read: Number | Written, used: Source) -> "Table":

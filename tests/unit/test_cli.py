@@ -71,6 +71,33 @@ def test_number_on_its_way_out(answer, trunk, role, written, shape):
     assert number["trail"]
 
 
+def changed_example(tmp_path, trunk, **keys):
+    document = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+    document["trunks"][trunk].update(keys)
+    path = tmp_path / "changed.yaml"
+    path.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("to", "written"), [("+74951112233", "04951112233"), ("+4930123456", "004930123456")]
+)
+def test_number_on_its_way_out_with_the_prefixes_of_the_trunk(answer, tmp_path, to, written):
+    """As the edge writes it: `explain` says the same."""
+    prefixes = {"trunk": "0", "international": ["00"]}
+    data = changed_example(tmp_path, "legacy-landline", prefixes=prefixes)
+    asked = ("--trunk", "legacy-landline", "--role", "called", "--direction", "egress", to)
+    assert answer("number", "--data", data, *asked)["written"] == written
+
+
+def test_explain_says_who_is_called_where_the_trunk_looks(answer, tmp_path):
+    data = changed_example(tmp_path, "wholesale", called_from="P-Called-Party-ID")
+    asked = ("--trunk", "wholesale", "--from", "+79161234567", "--to", "+74957654321")
+    assert answer("explain", "--data", data, *asked)["legs"][0]["reason"] == "did_called"
+    header = ("--header", "p-called-party-id: <sip:+79990000201@x>")
+    assert answer("explain", "--data", data, *asked, *header)["legs"][0]["reason"] == "sim_called"
+
+
 def test_options_before_the_command_and_behind_it_say_the_same(fmcctl):
     asked = ("--trunk", "wholesale", "--role", "calling", "+79161234567")
     before = fmcctl("--data", EXAMPLE, "-F", "yaml", "number", *asked)
