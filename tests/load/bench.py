@@ -7,7 +7,8 @@ subscribers, decision, spool with what the record, metrics and logs need; the ag
 their own, are off). CPU is that of all Kamailio processes, from /proc/PID/task/*/schedstat. The added delay
 is the time from INVITE to 180 less the median of the same calls sent without any proxy.
 
-Numbers are measured apart, without calls (bench_numbers.py); `--only numbers` does nothing else.
+Numbers are measured apart, without calls (bench_numbers.py), and so is an import of subscribers
+(bench_import.py); `--only numbers` or `--only import` does nothing else.
 """
 
 import argparse
@@ -31,13 +32,15 @@ from demo.processes import Process, stop_all
 from kemi.directory import generation
 from kemi.directory.snapshot import Globals
 from kemi.routing.model import Egress, Route, Subscriber, Tenant, Trunk
-from tests.load import bench_numbers
+from tests.load import bench_import, bench_numbers
 
 HERE = Path(__file__).resolve().parent
 REPO = HERE.parent.parent
 EDGE, CALLER, MEDIA = "127.0.0.1:5060", "127.0.0.1:6060", "127.0.0.1:5080"
 SUBSCRIBERS = 100_000
 WARM_UP_CALLS = 1500
+APART = {"numbers": bench_numbers, "import": bench_import}
+"""What is measured without calls."""
 
 
 def directory(state: Path) -> None:
@@ -313,11 +316,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count(), help="UDP workers of Kamailio, of every variant"
     )
-    parser.add_argument("--only", choices=["numbers"], help="numbers: canonicalisation alone; no report")
+    parser.add_argument("--only", choices=[*APART], help="this alone, without calls and report")
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
-    if options.only == "numbers":
-        console.print(bench_numbers.words(bench_numbers.measure()), soft_wrap=True)
+    if options.only:
+        apart = APART[options.only]
+        console.print(apart.words(apart.measure()), soft_wrap=True)
         return 0
     work = REPO / "var/bench"
     shutil.rmtree(work, ignore_errors=True)
@@ -333,9 +337,11 @@ def main(arguments: list[str]) -> int:
         return 1
     report = summarise(rows, options.rate)
     report["rows"]["canonicalise"] = bench_numbers.measure()  # type: ignore[index]
+    report["rows"]["import"] = bench_import.measure()  # type: ignore[index]
     (work / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     show(report, rows, console)
     console.print(bench_numbers.words(report["rows"]["canonicalise"]), soft_wrap=True)  # type: ignore[index]
+    console.print(bench_import.words(report["rows"]["import"]), soft_wrap=True)  # type: ignore[index]
     console.print(f"Report: {os.path.relpath(work / 'report.json')}")
     return 0 if report["failed"] == 0 else 1
 
