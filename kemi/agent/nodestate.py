@@ -177,6 +177,7 @@ def _depth(settings: Settings) -> int | None:
 def write_follow(settings: Settings, follow: Follow) -> None:
     """Leave it for `fmcctl status` of this node; raises OSError."""
     path = follow_file(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
     made = path.with_suffix(".new")
     made.write_bytes(msgspec.json.encode(follow))
     made.replace(path)

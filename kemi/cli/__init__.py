@@ -27,6 +27,7 @@ NOUNS = (
     "rollback",
     "route",
     "schedule",
+    "status",
     "subscriber",
     "tenant",
     "trunk",

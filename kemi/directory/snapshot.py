@@ -147,10 +147,14 @@ class SnapshotDirectory:
 
     A new generation is taken up at the beginning of a call. Where it cannot be, because it is gone or is
     damaged, the one that is open goes on serving, and `refused` says why. Raises SnapshotError where there
-    is nothing that can be opened; `patience` is how many seconds to wait for a writer that is about to seal.
+    is nothing that can be opened.
+
+    `aside` is for a process that is no part of the node, as fmcctl is: it waits a second for a writer that is
+    about to seal, and takes none of LMDB's locks, which go by process numbers that are the node's own. It
+    may read for a moment only, between two commits.
     """
 
-    def __init__(self, path: Path, patience: float = 0.0) -> None:
+    def __init__(self, path: Path, *, aside: bool = False) -> None:
         self._path = path
         self._txn: lmdb.Transaction | None = None
         self._get: _Get = _outside_of_a_call
@@ -160,10 +164,11 @@ class SnapshotDirectory:
         self.revision = self.at = 0
         self.refused = ""
         self._load(Globals())
-        deadline = _monotonic() + patience
+        self._lock = not aside
+        deadline = _monotonic() + aside * 1.0
         while True:
             try:
-                self._env, self._name = _open(path)
+                self._env, self._name = _open(path, lock=self._lock)
                 break
             except SnapshotError:
                 if _monotonic() >= deadline:
@@ -211,7 +216,7 @@ class SnapshotDirectory:
         if seal.current(self._path) in (self._name, None):
             return
         try:
-            env, name = _open(self._path)
+            env, name = _open(self._path, lock=self._lock)
         except SnapshotError as error:
             self.refused = str(error)
             return
@@ -284,7 +289,7 @@ class SnapshotDirectory:
         return None if found is None else decode(found)
 
 
-def _open(path: Path) -> tuple[lmdb.Environment, str]:
+def _open(path: Path, *, lock: bool) -> tuple[lmdb.Environment, str]:
     """Open the current generation and look at what can be told at a glance; gives its name too."""
     name = seal.current(path)
     try:
@@ -292,7 +297,12 @@ def _open(path: Path) -> tuple[lmdb.Environment, str]:
             raise SnapshotError(_advice(path, "nothing was written yet"))
         seal.check(path / name)
         env = lmdb.open(
-            str(path / name), map_size=MAP_SIZE, readonly=True, create=False, max_readers=MAX_READERS
+            str(path / name),
+            map_size=MAP_SIZE,
+            readonly=True,
+            create=False,
+            max_readers=MAX_READERS,
+            lock=lock,
         )
     except (seal.BrokenError, lmdb.Error) as error:
         raise SnapshotError(_advice(path, str(error))) from error
