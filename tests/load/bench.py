@@ -7,8 +7,9 @@ subscribers, decision, spool with what the record, metrics and logs need; the ag
 their own, are off). CPU is that of all Kamailio processes, from /proc/PID/task/*/schedstat. The added delay
 is the time from INVITE to 180 less the median of the same calls sent without any proxy.
 
-Numbers are measured apart, without calls (bench_numbers.py), and so is an import of subscribers
-(bench_import.py); `--only numbers` or `--only import` does nothing else.
+Numbers are measured apart, without calls (bench_numbers.py), and so are an import of subscribers
+(bench_import.py) and the way from the directory to the workers (bench_sync.py); `--only numbers`, `--only
+import` or `--only sync` does nothing else.
 """
 
 import argparse
@@ -32,14 +33,14 @@ from demo.processes import Process, stop_all
 from kemi.directory import generation
 from kemi.directory.snapshot import Globals
 from kemi.routing.model import Egress, Route, Subscriber, Tenant, Trunk
-from tests.load import bench_import, bench_numbers
+from tests.load import bench_import, bench_numbers, bench_sync
 
 HERE = Path(__file__).resolve().parent
 REPO = HERE.parent.parent
 EDGE, CALLER, MEDIA = "127.0.0.1:5060", "127.0.0.1:6060", "127.0.0.1:5080"
 SUBSCRIBERS = 100_000
 WARM_UP_CALLS = 1500
-APART = {"numbers": bench_numbers, "import": bench_import}
+APART = {"numbers": bench_numbers, "import": bench_import, "sync": bench_sync}
 """What is measured without calls."""
 
 
@@ -317,11 +318,15 @@ def main(arguments: list[str]) -> int:
         "--workers", type=int, default=os.cpu_count(), help="UDP workers of Kamailio, of every variant"
     )
     parser.add_argument("--only", choices=[*APART], help="this alone, without calls and report")
+    parser.add_argument(
+        "--subscribers", type=int, default=bench_sync.SUBSCRIBERS, help="how many sync is measured with"
+    )
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
     if options.only:
         apart = APART[options.only]
-        console.print(apart.words(apart.measure()), soft_wrap=True)
+        row = bench_sync.measure(options.subscribers) if apart is bench_sync else apart.measure()
+        console.print(apart.words(row), soft_wrap=True)
         return 0
     work = REPO / "var/bench"
     shutil.rmtree(work, ignore_errors=True)
@@ -338,10 +343,12 @@ def main(arguments: list[str]) -> int:
     report = summarise(rows, options.rate)
     report["rows"]["canonicalise"] = bench_numbers.measure()  # type: ignore[index]
     report["rows"]["import"] = bench_import.measure()  # type: ignore[index]
+    report["rows"]["sync"] = bench_sync.measure(options.subscribers)  # type: ignore[index]
     (work / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     show(report, rows, console)
     console.print(bench_numbers.words(report["rows"]["canonicalise"]), soft_wrap=True)  # type: ignore[index]
     console.print(bench_import.words(report["rows"]["import"]), soft_wrap=True)  # type: ignore[index]
+    console.print(bench_sync.words(report["rows"]["sync"]), soft_wrap=True)  # type: ignore[index]
     console.print(f"Report: {os.path.relpath(work / 'report.json')}")
     return 0 if report["failed"] == 0 else 1
 
