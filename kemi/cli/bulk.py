@@ -14,7 +14,7 @@ import typer
 from sqlalchemy import Engine
 
 from kemi.cli import changes
-from kemi.cli.output import Format, FormatOption, data_of, format_of, refuse, show
+from kemi.cli.output import DataOption, Format, FormatOption, data_of, format_of, refuse, show
 from kemi.cli.source import database, read_file
 from kemi.cli.waiting import Bar
 from kemi.directory import bulk, csvfile, rows
@@ -146,13 +146,14 @@ def export_subscribers(
         str | None, typer.Option("--tenant", metavar="TENANT", help="Only of this tenant.")
     ] = None,
     encoding: Annotated[Encoding, typer.Option("--encoding", help="Letters of the file.")] = Encoding.UTF_8,
+    data: DataOption = None,
 ) -> None:
     """Write all subscribers as a CSV file that import takes as no change.
 
     With ; between the cells, and a file in UTF-8 begins with its mark: Russian Excel opens it as it is.
     Standard output has no mark. A FILE.csv that exists is replaced when all is written.
     """
-    data = data_of(context, None)
+    data = data_of(context, data)
     if data is not None:
         document = read_file(data)
         _must_have(tenant, document.tenants)

@@ -179,7 +179,7 @@ def test_standard_output_has_no_mark(fmcctl):
 
 
 def test_a_file_of_data_is_exported_without_a_database(fmcctl):
-    status, out, err = fmcctl("--data", EXAMPLE, "subscriber", "export")
+    status, out, err = fmcctl("subscriber", "export", "--data", EXAMPLE)
     assert (status, err) == (0, "")
     assert "company;202;Диспетчер логистики;+79990000202;8;mobile+device;" in out
 
