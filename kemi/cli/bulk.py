@@ -14,13 +14,12 @@ import typer
 from sqlalchemy import Engine
 
 from kemi.cli import changes
-from kemi.cli.output import DataOption, Format, FormatOption, data_of, format_of, refuse, show
-from kemi.cli.source import database, read_file
+from kemi.cli.output import Format, FormatOption, format_of, refuse, show
+from kemi.cli.source import database
 from kemi.cli.waiting import Bar
-from kemi.directory import bulk, csvfile, rows
+from kemi.directory import bulk, csvfile
 from kemi.directory.apply import DirectoryChangedError
 from kemi.directory.database import reading_directory
-from kemi.directory.tables import SubscriberRow
 from kemi.directory.yamlfile import DocumentError
 from kemi.store import migrate
 
@@ -137,7 +136,6 @@ def _answer(made: bulk.Plan, revision: int, *, applied: bool) -> dict[str, Any]:
 
 
 def export_subscribers(
-    context: typer.Context,
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE.csv", help="Default: standard output.", show_default=False)
     ] = None,
@@ -146,20 +144,12 @@ def export_subscribers(
         str | None, typer.Option("--tenant", metavar="TENANT", help="Only of this tenant.")
     ] = None,
     encoding: Annotated[Encoding, typer.Option("--encoding", help="Letters of the file.")] = Encoding.UTF_8,
-    data: DataOption = None,
 ) -> None:
     """Write all subscribers as a CSV file that import takes as no change.
 
     With ; between the cells, and a file in UTF-8 begins with its mark: Russian Excel opens it as it is.
     Standard output has no mark. A FILE.csv that exists is replaced when all is written.
     """
-    data = data_of(context, data)
-    if data is not None:
-        document = read_file(data)
-        _must_have(tenant, document.tenants)
-        people = rows.rows(document)[SubscriberRow].values()
-        _export((row for row in people if tenant in (None, row["tenant"])), file, encoding)
-        return
     with database() as engine, reading_directory(engine) as connection:
         _must_have(tenant, bulk.tenants(connection))
         _export(bulk.subscribers(connection, tenant), file, encoding)

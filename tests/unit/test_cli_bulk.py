@@ -178,12 +178,6 @@ def test_standard_output_has_no_mark(fmcctl):
     assert len(out.splitlines()) == 4
 
 
-def test_a_file_of_data_is_exported_without_a_database(fmcctl):
-    status, out, err = fmcctl("subscriber", "export", "--data", EXAMPLE)
-    assert (status, err) == (0, "")
-    assert "company;202;Диспетчер логистики;+79990000202;8;mobile+device;" in out
-
-
 def test_letters_that_the_encoding_does_not_have(fmcctl, people, tmp_path):
     people.write_text(f"{HEAD}company;301;日本;\n")
     fmcctl("subscriber", "import", people, "--yes")
