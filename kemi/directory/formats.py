@@ -39,7 +39,8 @@ class Filled:
 
 
 def _pattern(pattern: str, complaint: str, *, secret: bool = False) -> Format:
-    compiled = re.compile(pattern)
+    # \d is what a telephone has: the digits of other scripts are no digits of an extension.
+    compiled = re.compile(pattern, re.ASCII)
     return Format(lambda text: None if compiled.fullmatch(text) else complaint, secret)
 
 

@@ -48,6 +48,9 @@ class _Bad:
 
 _BAD = _Bad()
 
+LARGEST = 2**31 - 1
+"""The largest whole number: what a column of either database holds."""
+
 _KINDS = {
     "str": "text",
     "int": "a number",
@@ -215,6 +218,8 @@ class Reader:
             case WholeKind() if tag == "int" and re.fullmatch(r"-?\d{1,18}", text):
                 if kind.least is not None and int(text) < kind.least:
                     return self._note(at, path, f"is {text}; it must be {kind.must}")
+                if int(text) > LARGEST:
+                    return self._note(at, path, f"is {text}; it must be at most {LARGEST}")
                 return int(text)
             case TextKind(literals=()):
                 return self._text(node, kind, path, at)

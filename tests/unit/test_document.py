@@ -81,6 +81,7 @@ CASES = {
         "channels: many",
         "limits.channels: is text; it must be a whole number",
     ),
+    "number above the most": ("channels: 300", "channels: 2147483648", "must be at most 2147483647"),
     "number below the least": ("channels: 300", "channels: 0", "limits.channels: is 0; it must be"),
     "number for a text": (
         'area_code: "495"',
@@ -121,6 +122,7 @@ CASES = {
         '"104": {',
         "subscribers.104: 104 is an emergency number in RU; choose another extension",
     ),
+    "extension of another script": ('"203": {', '"٢٠٣": {', "cannot be an extension; use 2 to 6 digits"),
     "extension too long": ('"203": {', '"2034567": {', "cannot be an extension; use 2 to 6 digits"),
     "extension twice": (
         '"202": {',
