@@ -8,8 +8,8 @@ app = commands(
     Texts(
         about="Systems that receive call records: add, list, show, change, remove.",
         plural="destinations",
-        added="kind=webhook url=https://crm.example/calls secret_env=SECRET",
-        changed="url=https://crm.example/v2",
+        added="kind=webhook url=http://crm secret_env=S",
+        changed="create_leads=yes",
         columns=("kind", "portal", "url"),
     ),
 )

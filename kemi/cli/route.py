@@ -9,7 +9,7 @@ app = commands(
         about="Where numbers leave: add, list, show, change, remove.",
         plural="routes",
         added="trunks=wholesale",
-        changed="trunks=wholesale,backup",
+        changed="trunks=legacy-landline",
         columns=("trunks",),
     ),
 )

@@ -8,7 +8,7 @@ app = commands(
     Texts(
         about="Opening hours of tenants: add, list, show, change, remove.",
         plural="schedules",
-        added="timezone=Europe/Moscow 'open=Mon-Fri 09:00-18:00'",
+        added="timezone=Asia/Omsk open='Sat 10:00-14:00'",
         changed="closed_to=voicemail:201",
         columns=("timezone", "open", "closed_to"),
     ),

@@ -17,7 +17,7 @@ app = commands(
         about="People of tenants and their SIMs: add, list, show, change, remove.",
         plural="subscribers",
         added="name='Отдел закупок' msisdn=+79990000201",
-        changed="ring=mobile,device recording=none",
+        changed="ring=mobile,device device.password_env=PW",
         columns=("name", "msisdn", "ring", "suspended"),
     ),
 )

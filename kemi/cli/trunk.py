@@ -1,4 +1,4 @@
-"""fmcctl trunk: sIP peers, one at a time."""
+"""fmcctl trunk: SIP peers, one at a time."""
 
 from kemi.cli.nouncommands import Texts, commands
 from kemi.directory.nouns import TRUNK
@@ -8,7 +8,7 @@ app = commands(
     Texts(
         about="SIP peers: add, list, show, change, remove.",
         plural="trunks",
-        added="kind=carrier peers=sip:192.0.2.1 accept_from=192.0.2.1",
+        added="kind=carrier peers=sip:10.0.0.1 accept_from=10.0.0.1",
         changed="egress.shape=e164 numbers=+74957654321",
         columns=("kind", "peers", "numbers"),
     ),

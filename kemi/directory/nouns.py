@@ -140,7 +140,7 @@ _TENANT = kind_of(Tenant)
 SECTIONS = ("subscribers", "numbers", "ivrs", "queues", "schedules", "destinations")
 """What a tenant holds that is named one by one."""
 
-TRUNK = Noun("trunk", "trunks", TrunkRow, "NAME", "wholesale", inner=False)
+TRUNK = Noun("trunk", "trunks", TrunkRow, "NAME", "backup", inner=False)
 ROUTE = Noun("route", "routes", RouteRow, "PREFIX", "+7495", inner=False)
 MEDIA = Noun("media server", "media", MediaServerRow, "URI", "sip:192.0.2.10:5080", inner=False)
 TENANT = Noun("tenant", "tenants", TenantRow, "TENANT", "company", inner=False)

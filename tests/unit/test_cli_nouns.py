@@ -1,6 +1,7 @@
 """fmcctl subscriber, number, trunk and all other nouns: one change at a time, lists, questions."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import yaml
 from terminal import Input
 
 import kemi.cli
+from kemi.cli import app
 
 EXAMPLE = Path(kemi.cli.__file__).parent.parent.parent / "examples" / "company.yaml"
 NOUNS = {
@@ -222,3 +224,17 @@ def test_yaml_says_the_same(edge, answer):
     assert yaml.safe_load(out) == answer("trunk", "show", "wholesale")
     _, out, _ = edge("-F", "json", "queue", "list")
     assert json.loads(out) == answer("queue", "list")
+
+
+@pytest.mark.parametrize("noun", [*NOUNS, "media"])
+def test_examples_say_what_the_keys_may_be(edge, noun):
+    """What help shows is taken, apart from what is there already or is not there."""
+    group = typer.main.get_command(app).get_command(None, noun)
+    for verb in ("add", "set"):
+        command = group.get_command(None, verb)
+        if command is None:
+            continue
+        for line in command.epilog.splitlines()[2:]:
+            _, *words = shlex.split(line)
+            status, _, err = edge(*words, "--dry-run")
+            assert status == 0 or (status == 1 and ("already" in err or "there is no" in err)), err
