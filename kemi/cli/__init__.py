@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from kemi.cli.completion import InstallOption, ShowOption, ready
-from kemi.cli.output import DataOption, FormatOption, Given, examples
+from kemi.cli.output import DataOption, FormatOption, Given, examples, on_file
 
 NOUNS = (
     "apply",
@@ -79,6 +79,7 @@ def fmcctl(
     Exit status: 0 done, 1 the answer is no, 2 bad usage.
     """
     context.obj = Given(format=form, data=data)
+    on_file.set(data is not None)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,7 +7,7 @@ import typer
 from sqlalchemy import Engine
 
 from kemi.cli import changes
-from kemi.cli.output import Format, FormatOption, format_of, noun, refuse, say, show
+from kemi.cli.output import Format, FormatOption, examples, format_of, noun, refuse, say, show
 from kemi.cli.source import database, read_file
 from kemi.directory.apply import DirectoryChangedError, Plan, StaleBaseError, compare, plan
 from kemi.directory.apply import apply as apply_document
@@ -19,7 +19,13 @@ from kemi.store import migrate
 app = noun()
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "fmcctl apply -f company.yaml --dry-run",
+        "fmcctl apply -f company.yaml",
+        "fmcctl apply -f whole-edge.yaml --prune --yes",
+    )
+)
 def apply(
     context: typer.Context,
     *,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import msgspec
 import typer
@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from kemi.calls.listing import Wanted, beginning_with, newest
 from kemi.calls.record import CallRecord, Recording, Status
 from kemi.cli import calltable
-from kemi.cli.output import FormatOption, data_of, format_of, refuse, show
+from kemi.cli.output import FormatOption, examples, format_of, refuse, show
 from kemi.cli.source import database
 from kemi.directory import rows, values
 from kemi.directory.database import reading_directory
@@ -41,7 +41,14 @@ app = typer.Typer(
 )
 
 
-@app.command("list")
+@app.command(
+    "list",
+    epilog=examples(
+        "fmcctl calls list --since 2h",
+        "fmcctl calls list --number 89161234567 --status missed",
+        "fmcctl calls list --tenant company --direction inbound -F json",
+    ),
+)
 def list_(
     context: typer.Context,
     *,
@@ -50,7 +57,10 @@ def list_(
         str | None, typer.Option("--number", help="Calls from, to or answered by this number or extension.")
     ] = None,
     direction: Annotated[
-        Direction | None, typer.Option("--direction", help="Calls of this direction.")
+        Direction | None,
+        typer.Option(
+            "--direction", metavar="DIRECTION", help=f"Calls of this one: {', '.join(get_args(Direction))}."
+        ),
     ] = None,
     status: Annotated[Status | None, typer.Option("--status", help="Calls that ended so.")] = None,
     since: Annotated[
@@ -68,19 +78,21 @@ def list_(
         status=status,
         since=None if since is None else _moment(since),
     )
-    with _reading(context) as connection:
+    with _reading() as connection:
         found = newest(connection, wanted, limit)
     show([_contract(call) for call in found], format_of(context, form), lambda: calltable.listing(found))
 
 
-@app.command("show")
+@app.command(
+    "show", epilog=examples("fmcctl calls show 01938f6e-0001-7000", "fmcctl calls show 01938f6e -F yaml")
+)
 def show_(
     context: typer.Context,
     call: Annotated[str, typer.Argument(metavar="ID", help="The call's id, or how it begins.")],
     form: FormatOption = None,
 ) -> None:
     """Show all that is known of one call."""
-    with _reading(context) as connection:
+    with _reading() as connection:
         found = beginning_with(connection, call, 3)
         trunk = _egress(connection, found[0]) if found else None
     if not found:
@@ -116,9 +128,7 @@ def _moment(text: str) -> datetime:
 
 
 @contextmanager
-def _reading(context: typer.Context) -> Iterator[Connection]:
-    if data_of(context, None) is not None:
-        refuse("calls are in the database, not in a file: leave --data out", 2)
+def _reading() -> Iterator[Connection]:
     with database() as engine, reading_directory(engine) as connection:
         yield connection
 

@@ -41,7 +41,7 @@ app = noun()
         "fmcctl explain --trunk mvno-main --from 79990000201 --to 89161234567",
         "fmcctl explain --trunk legacy-landline --from 9161234567 --to 4951234567",
         "fmcctl explain --trunk mvno-main --from 79990000201 --to '#31#84951112233'",
-        "fmcctl explain --snapshot --trunk wholesale --from anonymous --to +74957654321",
+        "fmcctl explain --snapshot --trunk wholesale --from 1 --to +74957654321",
         "fmcctl --data new.yaml explain --trunk wholesale --from 1 --to 2 -F json",
     )
 )

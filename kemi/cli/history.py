@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from kemi.cli import changes
 from kemi.cli.calltable import localised
-from kemi.cli.output import FormatOption, format_of, noun, refuse, show, table
+from kemi.cli.output import FormatOption, examples, format_of, noun, refuse, show, table
 from kemi.cli.source import database
 from kemi.directory.database import reading_directory
 from kemi.directory.edit import Edit, Entry
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 app = noun()
 
 
-@app.command()
+@app.command(epilog=examples("fmcctl history", "fmcctl history --limit 100 --before 42", "fmcctl history 42"))
 def history(
     context: typer.Context,
     revision: Annotated[

@@ -53,9 +53,9 @@ app = noun()
 @app.command(
     epilog=examples(
         "fmcctl number --trunk legacy-landline --role calling 84912345678",
-        "fmcctl number --trunk mvno-main --role called --tenant company 8-916-123-45-67",
-        "fmcctl number --trunk wholesale --role called --direction egress +79161234567",
-        "fmcctl --data company.yaml number --trunk wholesale --role calling 9161234567",
+        "fmcctl number --trunk mvno-main --role called --tenant company 89161234567",
+        "fmcctl number --trunk wholesale --role called --direction egress +4930123456",
+        "fmcctl --data edge.yaml number --trunk wholesale --role calling 9161234567",
     )
 )
 def number(

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeAlias
@@ -45,6 +46,10 @@ class Given(msgspec.Struct, frozen=True):
     data: Path | None = None
 
 
+on_file: ContextVar[bool] = ContextVar("on_file", default=False)
+"""Whether --data stands before the command: then the command must not work on the database unawares."""
+
+
 def format_of(context: typer.Context, behind: Format | None) -> Format:
     """The format asked for, before or behind the command."""
     return behind or context.ensure_object(Given).format or Format.TABLE
@@ -80,6 +85,12 @@ class Refusal(typer.TyperException):
 def refuse(message: str, status: int = 1) -> NoReturn:
     """End the command with an error."""
     raise Refusal(message, status)
+
+
+def needs_database() -> None:
+    """End the command where it was asked to work on a file and cannot."""
+    if on_file.get():
+        refuse("this command works on the database, not on a file: leave --data out", 2)
 
 
 def show(value: Any, form: Format, table: Callable[[], "RenderableType"]) -> None:

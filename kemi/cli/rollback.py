@@ -6,7 +6,7 @@ import typer
 from sqlalchemy import Engine
 
 from kemi.cli import changes
-from kemi.cli.output import Format, FormatOption, format_of, noun, refuse, say, show
+from kemi.cli.output import Format, FormatOption, examples, format_of, noun, refuse, say, show
 from kemi.cli.source import database
 from kemi.directory.apply import DirectoryChangedError, Plan
 from kemi.directory.database import reading_directory
@@ -15,7 +15,7 @@ from kemi.directory.rollback import RollbackError, plan_back, roll_back
 app = noun()
 
 
-@app.command()
+@app.command(epilog=examples("fmcctl rollback 41 --dry-run", "fmcctl rollback 41"))
 def rollback(
     context: typer.Context,
     revision: Annotated[

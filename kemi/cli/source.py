@@ -3,6 +3,7 @@
 SQL is imported only when it is asked for: a command on a file starts in a fraction of the time.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from kemi.cli.output import refuse
+from kemi.cli.output import needs_database, refuse
 from kemi.directory import values
 from kemi.directory.document import Document
 from kemi.directory.yamlfile import DocumentError, load
@@ -19,6 +20,9 @@ from kemi.settings import load as settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+OLDER = re.compile("no such (?:column|table)|UndefinedColumn|UndefinedTable")
+"""What SQLite and PostgreSQL say of a table that a migration would have made."""
 
 
 def read_file(path: Path) -> Document:
@@ -37,6 +41,7 @@ def database() -> Iterator["Engine"]:
     from kemi.directory.database import NoDirectoryError  # noqa: PLC0415
     from kemi.store import engine_for  # noqa: PLC0415
 
+    needs_database()
     try:
         engine = engine_for(settings().database)
     except (ArgumentError, ImportError) as error:
@@ -47,6 +52,11 @@ def database() -> Iterator["Engine"]:
         refuse(str(error))
     except SQLAlchemyError as error:
         first = str(error).partition("\n")[0]
+        if OLDER.search(first):
+            refuse(
+                f"the database {engine.url.render_as_string()} is older than this program: run 'fmcctl apply "
+                "-f FILE', which brings it up to date"
+            )
         refuse(f"the database {engine.url.render_as_string()} does not answer ({first}): check FMC_DATABASE")
     except OSError as error:
         where = error.filename or "the database"

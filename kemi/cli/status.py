@@ -14,7 +14,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from kemi.agent import nodestate
 from kemi.agent.health import Lag, NodeReport, lag_of, report, span
 from kemi.agent.nodestate import NodeState, Peer
-from kemi.cli.output import Format, FormatOption, examples, format_of, noun, refuse, say, show, table
+from kemi.cli.output import (
+    Format,
+    FormatOption,
+    examples,
+    format_of,
+    needs_database,
+    noun,
+    refuse,
+    say,
+    show,
+    table,
+)
 from kemi.cli.source import database
 from kemi.directory import rows, seal
 from kemi.directory.database import NoDirectoryError, reading_directory
@@ -66,6 +77,7 @@ def status(
     This node is asked itself, also where the database does not answer; the others as they last reported.
     Exit status 0 when all is well, 1 when something is not.
     """
+    needs_database()
     form = format_of(context, form)
     if forget is not None:
         _forget(forget)
