@@ -7,7 +7,7 @@ from sqlite3 import Connection as SqliteConnection
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url, text
 from sqlalchemy.orm import DeclarativeBase
 
 NAMES = {
@@ -81,6 +81,9 @@ def migrate(url: str, revision: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).resolve().parent.parent / "migrations"))
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            # Two that find an empty database make it one after the other; on SQLite they do anyway.
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('fmc-edge migrations'))"))
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
     engine.dispose()

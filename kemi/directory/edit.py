@@ -173,7 +173,7 @@ def changes_since(connection: Connection, revision: int) -> Iterator[Edit]:
     query = query.where(ChangeRow.revision > revision).order_by(ChangeRow.revision, ChangeRow.ordinal)
     first: dict[tuple[str, Key], Values | None] = {}
     last: dict[tuple[str, Key], Values | None] = {}
-    for noun, key, before, after in connection.execution_options(yield_per=1000).execute(query):
+    for noun, key, before, after in connection.execute(query, execution_options={"yield_per": 1000}):
         first.setdefault((noun, tuple(key)), before)
         last[noun, tuple(key)] = after
     for (noun, key), before in first.items():

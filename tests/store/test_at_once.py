@@ -66,8 +66,8 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system)])
-def url(request, tmp_path):
-    """A migrated database with nothing in it."""
+def empty(request, tmp_path):
+    """A database that nobody has made tables in."""
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path / 'fmc.sqlite'}"
     else:
@@ -77,8 +77,14 @@ def url(request, tmp_path):
             connection.execute(text("DROP SCHEMA public CASCADE"))
             connection.execute(text("CREATE SCHEMA public"))
         engine.dispose()
-    store.migrate(url)
     return url
+
+
+@pytest.fixture
+def url(empty):
+    """A migrated database with nothing in it."""
+    store.migrate(empty)
+    return empty
 
 
 @pytest.fixture
@@ -141,6 +147,17 @@ def test_of_two_files_written_from_one_revision_one_wins(url, engine, tmp_path):
         wanted = msgspec.structs.replace(load(tmp_path / f"{winner}.yaml"), revision=None)
         assert held(engine) == wanted
         assert revision(engine) == base + 1
+
+
+def test_two_that_find_an_empty_database(empty, tmp_path):
+    (tmp_path / "media.yaml").write_text("media: ['sip:192.0.2.77:5080']\n")
+    files = (EXAMPLE, tmp_path / "media.yaml")
+    done = at_once(empty, tmp_path, *(("apply", "-f", file, "--yes") for file in files))
+    assert sorted(status for status, _ in done) in ([0, 0], [0, 1])
+    assert all("somebody else" in error for status, error in done if status)
+    engine = store.engine_for(empty)
+    assert revision(engine) == [status for status, _ in done].count(0)
+    engine.dispose()
 
 
 def test_changes_of_different_things_all_happen(url, engine, tmp_path):

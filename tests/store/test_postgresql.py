@@ -12,8 +12,13 @@ from kemi.agent import ship, sync
 from kemi.calls import spool
 from kemi.calls.events import Started, encode
 from kemi.calls.listing import Wanted, newest
-from kemi.directory import rows, yamlfile
+from kemi.directory import imperative, nouns, rows, yamlfile
 from kemi.directory.apply import apply
+from kemi.directory.edit import commit, writing
+from kemi.directory.listing import Wanted as Listed
+from kemi.directory.listing import page
+from kemi.directory.partial import Part
+from kemi.directory.rollback import roll_back
 from kemi.directory.snapshot import SnapshotDirectory
 from kemi.numbering.model import Number, Step
 
@@ -94,3 +99,33 @@ def test_a_number_that_holds_a_nul_character_is_a_record_too(node, engine):
     assert made.calling is not None
     assert made.calling.raw == "12%00 34"
     agent._inbox.close()
+
+
+def test_one_change_at_a_time_and_lists(node, engine):
+    apply(engine, yamlfile.load(EXAMPLE), who="tester", file="company.yaml")
+    for change in (
+        lambda part: imperative.add(
+            part, nouns.SUBSCRIBER, ("company", "204"), ["name=Ёж Ёжич", "crm_user=5"]
+        ),
+        lambda part: imperative.move(part, ("company", "201"), "301"),
+        lambda part: imperative.set_(part, nouns.TRUNK, ("wholesale",), ["limits.channels=5"]),
+        lambda part: imperative.suspend(part, ("company", "204"), suspended=True),
+    ):
+        with writing(engine) as connection:
+            commit(connection, change(Part(connection)).changes, who="tester", what="test")
+    sync.sync_once(node)
+    with SnapshotDirectory(node.snapshot) as directory:
+        assert directory.subscriber("company", "204").suspended
+        assert directory.subscriber_by_msisdn("+79990000201").extension == "301"
+    with store.reading(engine) as connection:
+
+        def extensions(**wanted) -> list[str]:
+            return [names[1] for names, _ in page(connection, nouns.SUBSCRIBER, Listed(**wanted)).found]
+
+        assert extensions(search="ёжич") == ["204"]
+        assert extensions(filters=("crm_user=5", "suspended=yes")) == ["204"]
+        assert extensions(after="company/202", limit=2) == ["203", "204"]
+        assert [names for names, _ in page(connection, nouns.ROUTE, Listed(after="+")).found] == [("+7495",)]
+    roll_back(engine, 1, who="tester", expected=5)
+    with store.reading(engine) as connection:
+        assert rows.document(connection) == yamlfile.load(EXAMPLE)
