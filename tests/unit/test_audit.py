@@ -288,6 +288,17 @@ routes: """,
             ("member_twice", "tenants.company.queues.sales.members[2]", "201 is there twice"),
         ],
     ),
+    "a suspended SIM": (
+        [("crm_user: 8,", "suspended: true,"), ('members: ["201", "202"]', 'members: ["202"]')],
+        [
+            ("no_answer", "tenants.company.ivrs.main.choices.2", "subscriber 202 is suspended and has no"),
+            ("queue_rings_nobody", "tenants.company.queues.sales.members", "of 202 none can ring"),
+        ],
+    ),
+    "a suspended member": (
+        [("crm_user: 7,", "suspended: true,")],
+        [("member_cannot_ring", "tenants.company.queues.sales.members[0]", "201 is suspended")],
+    ),
     "no voicemail": (
         [(", voicemail: true", "")],
         [

@@ -35,6 +35,10 @@ def services(document: Document) -> Iterator[Remark]:
 
 
 def _rings(person: Subscriber) -> bool:
+    return not person.suspended and _could_ring(person)
+
+
+def _could_ring(person: Subscriber) -> bool:
     return ("mobile" in person.ring and person.msisdn is not None) or (
         "device" in person.ring and person.device is not None
     )
@@ -46,7 +50,7 @@ def _subscribers(at: Path, tenant: Tenant) -> Iterator[Remark]:
         if person.msisdn is None and person.device is None:
             what = "has no SIM and no device: it can neither call nor be called"
             yield remark("no_phone", path, what, "add msisdn or device")
-        elif not _rings(person):
+        elif not _could_ring(person):
             has = "a SIM" if person.msisdn is not None else "a device"
             what = f"never rings: it has {has}, and ring names {', '.join(person.ring) or 'nothing'}"
             word = "mobile" if person.msisdn is not None else "device"
@@ -89,8 +93,10 @@ def _targets(at: Path, tenant: Tenant) -> Iterator[Remark]:
             do = f"set voicemail: true of {name}, or lead elsewhere"
             yield remark("no_voicemail", path, f"subscriber {name} has no voicemail", do)
         elif what == "subscriber" and not _rings(person) and not person.voicemail:
-            text = f"subscriber {name} cannot ring and has no voicemail: nobody answers"
-            yield remark("no_answer", path, text, f"give {name} a SIM, or lead elsewhere")
+            why = "is suspended" if person.suspended else "cannot ring"
+            text = f"subscriber {name} {why} and has no voicemail: nobody answers"
+            do = f"resume {name}" if person.suspended else f"give {name} a SIM"
+            yield remark("no_answer", path, text, f"{do}, or lead elsewhere")
 
 
 def _queues(at: Path, tenant: Tenant) -> Iterator[Remark]:
@@ -105,8 +111,10 @@ def _queues(at: Path, tenant: Tenant) -> Iterator[Remark]:
             continue
         for index, member in enumerate(queue.members):
             if member in deaf:
-                text = f"{member} cannot ring"
-                yield remark("member_cannot_ring", (*path, index), text, "give it a SIM, or remove it here")
+                suspended = tenant.subscribers[member].suspended
+                text = f"{member} {'is suspended' if suspended else 'cannot ring'}"
+                do = f"{'resume it' if suspended else 'give it a SIM'}, or remove it here"
+                yield remark("member_cannot_ring", (*path, index), text, do)
             if member in queue.members[:index]:
                 yield remark("member_twice", (*path, index), f"{member} is there twice", "remove one")
 
