@@ -1,11 +1,16 @@
 """An edge and its parties for the tests of test_edge*.py; one Kamailio serves a module's tests in turn."""
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import party
 import pytest
 from edge import Edge
+
+from demo.processes import Process, stop_all
+from demo.stand import environment_of
 
 EVERYBODY = {
     "mvno": party.MVNO,
@@ -53,3 +58,31 @@ def at(edge: Edge, sockets: SimpleNamespace) -> SimpleNamespace:
     for each in vars(sockets).values():
         each.forget()
     return sockets
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Edge]:
+    """An edge of two workers for one test, to be killed and started again."""
+    edge = Edge(tmp_path / "state", workers=2)
+    edge.start()
+    yield edge
+    edge.stop()
+    edge.close()
+
+
+@pytest.fixture
+def parties(sockets: SimpleNamespace) -> SimpleNamespace:
+    for each in vars(sockets).values():
+        each.forget()
+    return sockets
+
+
+@pytest.fixture
+def agent(own: Edge) -> Iterator[Process]:
+    """The sync agent of this edge."""
+    variables = environment_of(own.settings) | {"FMC_METRICS": "127.0.5.1:9464"}
+    log = own.settings.state / "sync.log"
+    process = Process("sync", (sys.executable, "-m", "kemi.agent", "sync"), log, variables)
+    process.start()
+    yield process
+    assert stop_all([process]) == []

@@ -5,8 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +13,7 @@ from party import MVNO, WAIT, Leg, Party, connect, first_call
 from test_edge import added, media_leg
 from test_edge_masked import MASK, private_call
 
-from demo.processes import Process, stop_all
+from demo.processes import Process
 from demo.stand import environment_of
 from kemi.calls.events import Answered, Ended, Failed, Started
 from kemi.settings import CHECKOUT
@@ -23,23 +21,6 @@ from kemi.settings import CHECKOUT
 pytestmark = pytest.mark.system
 
 CALLS = 20
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Edge]:
-    """An edge of two workers for one test, to be killed and started again."""
-    edge = Edge(tmp_path / "state", workers=2)
-    edge.start()
-    yield edge
-    edge.stop()
-    edge.close()
-
-
-@pytest.fixture
-def parties(sockets: SimpleNamespace) -> SimpleNamespace:
-    for party in vars(sockets).values():
-        party.forget()
-    return sockets
 
 
 def answered_calls(edge: Edge, at: SimpleNamespace) -> list[tuple[Leg, Leg]]:
@@ -157,17 +138,6 @@ NEW_TRUNK = """  second-mvno:
     accept_from: ["127.0.5.7:6060"]
     ingress: {calling: [e164_bare], called: [extension, national_trunk]}
 """
-
-
-@pytest.fixture
-def agent(own: Edge) -> Iterator[Process]:
-    """The sync agent of this edge."""
-    variables = environment_of(own.settings) | {"FMC_METRICS": "127.0.5.1:9464"}
-    log = own.settings.state / "sync.log"
-    process = Process("sync", (sys.executable, "-m", "kemi.agent", "sync"), log, variables)
-    process.start()
-    yield process
-    assert stop_all([process]) == []
 
 
 def wait_applied(process: Process, revision: int) -> None:
