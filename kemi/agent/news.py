@@ -105,8 +105,8 @@ class Listening:
         self._try_at = time.monotonic() + AGAIN_SECONDS
         try:
             connection = self._engine.raw_connection()
-            connection.detach()
             self._connection = connection.driver_connection
+            connection.detach()
             self._connection.autocommit = True
             self._connection.execute(f"LISTEN {CHANNEL}")
         except (SQLAlchemyError, psycopg.Error):

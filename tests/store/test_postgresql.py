@@ -1,25 +1,32 @@
 """The same directory and the same call records on PostgreSQL: what many nodes share."""
 
+import sys
+import threading
+import time
+
 import msgspec
 import postgres
 import pytest
 from callevents import CALL, conversation
-from sqlalchemy import text
+from sqlalchemy import select, text
 from structlog.testing import CapturingLogger
 
+from demo.processes import Process, stop_all
 from kemi import metrics, settings, store
 from kemi.agent import ship, sync
+from kemi.agent.news import POLL_SECONDS, Listening, news_of
 from kemi.calls import spool
 from kemi.calls.events import Started, encode
 from kemi.calls.listing import Wanted, newest
-from kemi.directory import imperative, nouns, rows, yamlfile
+from kemi.directory import edit, imperative, nouns, rows, yamlfile
 from kemi.directory.apply import apply
 from kemi.directory.edit import commit, writing
 from kemi.directory.listing import Wanted as Listed
 from kemi.directory.listing import page
 from kemi.directory.partial import Part
 from kemi.directory.rollback import roll_back
-from kemi.directory.snapshot import SnapshotDirectory
+from kemi.directory.snapshot import SnapshotDirectory, SnapshotError
+from kemi.directory.tables import NodeRow, SubscriberRow
 from kemi.numbering.model import Number, Step
 
 pytestmark = pytest.mark.system
@@ -129,3 +136,88 @@ def test_one_change_at_a_time_and_lists(node, engine):
     roll_back(engine, 1, who="tester", expected=5)
     with store.reading(engine) as connection:
         assert rows.document(connection) == yamlfile.load(EXAMPLE)
+
+
+def rename(engine, name: str) -> int:
+    """Change one subscriber, as every writer does."""
+    with edit.writing(engine) as connection:
+        before = rows.held(connection)[SubscriberRow]["company", "201"]
+        changed = edit.Edit(SubscriberRow, ("company", "201"), before, {**before, "name": name})
+        return edit.commit(connection, [changed], who="tester", what="renamed")
+
+
+@pytest.mark.usefixtures("node")
+def test_news_come_at_once(engine):
+    apply(engine, yamlfile.load(EXAMPLE), who="tester", file="company.yaml")
+    news, stop = news_of(engine), threading.Event()
+    assert isinstance(news, Listening)
+    news.wait(stop)
+    begun = time.monotonic()
+    news.wait(stop)
+    assert time.monotonic() - begun > POLL_SECONDS * 0.8
+    threading.Timer(0.1, rename, (engine, "Закупки")).start()
+    begun = time.monotonic()
+    news.wait(stop)
+    assert time.monotonic() - begun < POLL_SECONDS * 0.8
+    # What was told while nobody waited is not lost.
+    rename(engine, "Отдел")
+    time.sleep(0.1)
+    begun = time.monotonic()
+    news.wait(stop)
+    assert time.monotonic() - begun < POLL_SECONDS * 0.8
+    news.close()
+
+
+def test_the_agent_follows_also_after_its_connections_were_cut(node, engine):
+    apply(engine, yamlfile.load(EXAMPLE), who="tester", file="company.yaml")
+    variables = {"FMC_STATE": str(node.state), "FMC_DATABASE": node.database, "FMC_METRICS": "127.0.0.1:0"}
+    agent = Process(
+        "sync",
+        (sys.executable, "-m", "kemi.agent", "sync"),
+        node.state / "sync.log",
+        {**variables, "FMC_NODE": "edge-1"},
+    )
+    agent.start()
+    try:
+        directory = opened(node)
+        for number in range(4):
+            if number == 2:
+                with engine.begin() as connection:
+                    connection.execute(
+                        text(
+                            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                            " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+                        )
+                    )
+            revision = rename(engine, f"name {number}")
+            deadline = time.monotonic() + 8
+            while read(directory) != (revision, f"name {number}"):
+                assert time.monotonic() < deadline, agent.tail()
+                time.sleep(0.01)
+        directory.close()
+        deadline = time.monotonic() + 10
+        while "edge-1" not in (reported := nodes_of(engine)) or reported["edge-1"].revision < revision:
+            assert time.monotonic() < deadline, agent.tail()
+            time.sleep(0.05)
+    finally:
+        assert stop_all([agent]) == []
+
+
+def opened(node) -> SnapshotDirectory:
+    deadline = time.monotonic() + 8
+    while True:
+        try:
+            return SnapshotDirectory(node.snapshot)
+        except SnapshotError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def read(directory: SnapshotDirectory) -> tuple[int, str]:
+    with directory:
+        return directory.revision, directory.subscriber("company", "201").name
+
+
+def nodes_of(engine) -> dict:
+    with store.reading(engine) as connection:
+        return {row.node: row for row in connection.execute(select(rows.table_of(NodeRow)))}
