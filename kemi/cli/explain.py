@@ -21,6 +21,7 @@ from kemi.cli.output import (
     table,
 )
 from kemi.cli.source import Source, known_trunk, opened
+from kemi.identity import HEADERS
 from kemi.routing.explain import call_from
 from kemi.routing.explain import explain as follow
 from kemi.routing.model import Call, Trunk
@@ -29,6 +30,7 @@ from kemi.settings import load as settings
 if TYPE_CHECKING:
     from rich.console import Group
 
+_NAMES = {name.lower(): name for name in HEADERS}
 IDENTITY_HEADERS = frozenset(
     {"from", "p-asserted-identity", "p-served-user", "p-preferred-identity", "remote-party-id"}
 )
@@ -86,8 +88,9 @@ def _headers(lines: Iterable[str]) -> dict[str, str]:
         name, colon, value = line.partition(":")
         if not colon or not name.strip():
             refuse(f"--header \"{line}\" is no header: write it like 'Privacy: id'", 2)
-        # A header given twice is a list (RFC 3261 section 7.3.1).
-        headers[name.strip()] = ", ".join(filter(None, (headers.get(name.strip()), value.strip())))
+        # A header given twice is a list (RFC 3261 section 7.3.1), however its name is written.
+        name = _NAMES.get(name.strip().lower(), name.strip())
+        headers[name] = ", ".join(filter(None, (headers.get(name), value.strip())))
     return headers
 
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
-from kemi.numbering.canonicalise import beginnings
 from kemi.numbering.country_codes import NSN_LENGTHS
 from kemi.numbering.model import Shape
 from kemi.numbering.plan import Plan
+from kemi.numbering.shapes import beginnings
 
 __all__ = ["Extent", "begins_a_number", "common", "extent", "samples", "share", "uncovered", "within"]
 

@@ -1,8 +1,8 @@
 """How a canonical number is written on the trunk it leaves on."""
 
-from kemi.numbering.canonicalise import is_e164
 from kemi.numbering.model import Shape, Step, Written
 from kemi.numbering.plan import Plan
+from kemi.numbering.shapes import is_e164
 
 __all__ = ["present", "write"]
 

@@ -45,11 +45,14 @@ def _terminated(leg: Leg, trunk: Trunk, said: Identity) -> Decision:
 
 
 def _subscriber(leg: Leg, trunk: Trunk, said: Identity) -> tuple[Subscriber | None, Tenant | None]:
-    """Whose call it is, if one of ours: only on an mvno trunk a number says so.
+    """Whose call it is, if one of ours: only a mobile network that we trust can say so.
 
     That is who calls, or who diverted the call in the mobile network: then P-Served-User is not the caller
     (RFC 8498).
     """
+    if not trunk.trusted:
+        leg.story.tell("caller", "{} is not trusted: no caller there is a subscriber.", trunk.name)
+        return None, None
     number = leg.calling.canonical
     if said.case == "orig" and said.served and leg.calling_header != "P-Served-User":
         number = reader_of(trunk, "calling").read(said.served, "calling").canonical
