@@ -140,7 +140,7 @@ def _snapshot() -> Iterator[Opened]:
 
     path = settings().snapshot
     try:
-        directory = SnapshotDirectory(path)
+        directory = SnapshotDirectory(path, aside=True)
     except SnapshotError as error:
         refuse(str(error))
     try:
