@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from kemi.numbering.model import Number
+from kemi.numbering.model import Number, Step
 from kemi.routing.model import Action, Direction
 
 
@@ -18,7 +18,7 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
 
     `leg` is an id of ours; `sip_call_id` is what stands on the wire. `identity` is what each header said,
     `calling_header` and `called_header` name those that were believed. `written` is what each trunk of the
-    leg is sent: header, or "Request-URI", to whole value.
+    leg is sent: header, or "Request-URI", to whole value; `presented` how the numbers in it came to be.
 
     `at` is microseconds since the epoch (UTC), here and in every event. `status` is set when the leg was
     rejected: then no other event of this leg follows. `microseconds` is the time its handler took.
@@ -45,6 +45,7 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
     calling_header: str | None = None
     called_header: str = ""
     written: Mapping[str, Mapping[str, str]] = {}
+    presented: Mapping[str, Mapping[str, tuple[Step, ...]]] = {}
     degraded: tuple[str, ...] = ()
     sip_call_id: str = ""
     microseconds: int = 0
@@ -78,13 +79,17 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 
 class Connected(msgspec.Struct, frozen=True, tag="connected"):
-    """A side said in a reply, an UPDATE or a re-INVITE who it is; `identity` is what each header said."""
+    """A side said in a reply, an UPDATE or a re-INVITE who it is; `identity` is what each header said.
+
+    `trunk` is the one that said it.
+    """
 
     call: str
     leg: str
     at: int
     side: Literal["calling", "called"]
     identity: Mapping[str, Number]
+    trunk: str | None = None
 
 
 class Media(msgspec.Struct, frozen=True, tag="media"):

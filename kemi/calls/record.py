@@ -12,7 +12,7 @@ import msgspec
 
 from kemi.calls.events import Media, Started
 from kemi.calls.legs import Facts, Leg
-from kemi.numbering.model import Number
+from kemi.numbering.model import Number, Step
 from kemi.routing.model import MEDIA, Direction
 
 Status: TypeAlias = Literal["answered", "missed", "busy", "failed", "rejected"]
@@ -38,6 +38,13 @@ class Recording(msgspec.Struct, frozen=True):
     bytes: int
 
 
+class Sent(msgspec.Struct, frozen=True):
+    """A header as it left: its whole value, and by which steps each number in it came to be what it is."""
+
+    value: str
+    trail: tuple[Step, ...] = ()
+
+
 class CallRecord(msgspec.Struct, frozen=True):
     """One physical call (contracts.md, `fmcctl calls list|show`).
 
@@ -45,7 +52,7 @@ class CallRecord(msgspec.Struct, frozen=True):
     until the start of a leg is known, and `status` with them. `duration` and `talk` are seconds. `consent`
     is None as long as a notice was due and no media server has said what became of it. `identity` is what
     each header of the first leg said, and what each side said of itself later; `egress` what the trunk that
-    took the call was sent, or the last one that was tried: header, or "Request-URI", to whole value.
+    took the call was sent, or the last one that was tried: header, or "Request-URI", to what it was.
     """
 
     id: str
@@ -67,7 +74,7 @@ class CallRecord(msgspec.Struct, frozen=True):
     degraded: tuple[str, ...]
     recordings: tuple[Recording, ...]
     identity: Mapping[str, Number]
-    egress: Mapping[str, str]
+    egress: Mapping[str, Sent]
 
 
 def moment(at: int) -> datetime:
@@ -223,11 +230,13 @@ class _View:
             return leg.failed.egress
         return leg.started.egress if leg.started else None
 
-    def egress(self) -> Mapping[str, str]:
+    def egress(self) -> dict[str, Sent]:
         leg, trunk = self._last_far(), self.egress_trunk()
         if leg is None or leg.started is None or trunk is None:
             return {}
-        return leg.started.written.get(trunk, {})
+        trails = leg.started.presented.get(trunk, {})
+        written = leg.started.written.get(trunk, {})
+        return {header: Sent(value, trails.get(header, ())) for header, value in written.items()}
 
     def answered_by(self) -> str | None:
         leg = self.talker

@@ -26,6 +26,7 @@ SAME = (
     "announce",
     "identity",
     "written",
+    "presented",
     "degraded",
 )
 """Fields of Started that are columns of the same name."""

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from kemi.calls.events import Connected
-from kemi.numbering.model import Number
+from kemi.calls.record import Sent
+from kemi.numbering.model import Number, Step
 from kemi.store import Base
 
 T = TypeVar("T")
@@ -52,8 +53,9 @@ class Document(TypeDecorator[T]):
 
 NUMBER: Document[Number] = Document(Number)
 NUMBERS: Document[dict[str, Number]] = Document(dict[str, Number])
-HEADERS: Document[dict[str, str]] = Document(dict[str, str])
+SENT: Document[dict[str, Sent]] = Document(dict[str, Sent])
 WRITTEN: Document[dict[str, dict[str, str]]] = Document(dict[str, dict[str, str]])
+PRESENTED: Document[dict[str, dict[str, tuple[Step, ...]]]] = Document(dict[str, dict[str, tuple[Step, ...]]])
 SAID: Document[tuple[Connected, ...]] = Document(tuple[Connected, ...])
 REASONS: Document[tuple[str, ...]] = Document(tuple[str, ...])
 
@@ -87,7 +89,7 @@ class Call(Base):
     consent: Mapped[str | None]
     degraded: Mapped[tuple[str, ...]] = mapped_column(REASONS)
     identity: Mapped[dict[str, Number]] = mapped_column(NUMBERS)
-    egress: Mapped[dict[str, str]] = mapped_column(HEADERS)
+    egress: Mapped[dict[str, Sent]] = mapped_column(SENT)
     check_at: Mapped[datetime | None] = mapped_column(Moment, index=True)
     overdue: Mapped[bool] = mapped_column(default=False)
 
@@ -130,6 +132,7 @@ class Leg(Base):
     refused_status: Mapped[int | None]
     identity: Mapped[dict[str, Number] | None] = mapped_column(NUMBERS)
     written: Mapped[dict[str, dict[str, str]] | None] = mapped_column(WRITTEN)
+    presented: Mapped[dict[str, dict[str, tuple[Step, ...]]] | None] = mapped_column(PRESENTED)
     connected: Mapped[tuple[Connected, ...] | None] = mapped_column(SAID)
     degraded: Mapped[tuple[str, ...] | None] = mapped_column(REASONS)
     answered_at: Mapped[datetime | None] = mapped_column(Moment)

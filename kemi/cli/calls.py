@@ -15,13 +15,11 @@ from kemi.calls.record import CallRecord, Recording, Status
 from kemi.cli import calltable
 from kemi.cli.output import FormatOption, examples, format_of, refuse, show
 from kemi.cli.source import database
-from kemi.directory import rows, values
 from kemi.directory.database import reading_directory
-from kemi.directory.document import Document
 from kemi.numbering.canonicalise import reader
 from kemi.numbering.model import Shape
 from kemi.numbering.plan import PLANS
-from kemi.routing.model import Direction, Trunk
+from kemi.routing.model import Direction
 from kemi.settings import load as settings
 
 TYPED: tuple[Shape, ...] = (
@@ -94,20 +92,11 @@ def show_(
     """Show all that is known of one call."""
     with _reading() as connection:
         found = beginning_with(connection, call, 3)
-        trunk = _egress(connection, found[0]) if found else None
     if not found:
         refuse(f'there is no call "{call}": see fmcctl calls list')
     if len(found) > 1 and found[0].id != call:
         refuse(f'several calls begin with "{call}", {found[0].id} and {found[1].id} among them: give more', 2)
-    show(_contract(found[0]), format_of(context, form), lambda: calltable.details(found[0], trunk))
-
-
-def _egress(connection: Connection, call: CallRecord) -> Trunk | None:
-    """The trunk that the call left on, as it is now."""
-    entry = None if call.egress_trunk is None else rows.trunk(connection, call.egress_trunk)
-    if entry is None or call.egress_trunk is None:
-        return None
-    return values.trunks(Document(trunks={call.egress_trunk: entry}))[0]
+    show(_contract(found[0]), format_of(context, form), lambda: calltable.details(found[0]))
 
 
 def readings(number: str) -> frozenset[str]:

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from kemi.calls.record import CallRecord
-from kemi.cli.left import read_back
 from kemi.cli.output import table
 from kemi.numbering.model import Number
-from kemi.routing.model import Trunk
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
@@ -70,11 +68,8 @@ def listing(calls: Sequence[CallRecord]) -> "Table":
     return made
 
 
-def details(call: CallRecord, egress: Trunk | None) -> "Group":
-    """All that is known of one call: what each header said and what that means, and what left.
-
-    `egress` is the trunk it left on, as it is now.
-    """
+def details(call: CallRecord) -> "Group":
+    """All that is known of one call: what each header said and what that means, and what left."""
     from rich.console import Group  # noqa: PLC0415  programs that read JSON need not wait for it
 
     parts: list[RenderableType] = [table(("", ""), list(_facts(call)), title=f"Call {call.id}")]
@@ -82,7 +77,7 @@ def details(call: CallRecord, egress: Trunk | None) -> "Group":
         parts += ["", table(("header", "arrived", "rule", "is"), list(_trails(call)))]
     if call.egress:
         title = f"Sent to {call.egress_trunk}"
-        parts += ["", table(("header", "left", "shape", "is"), list(_left(call, egress)), title=title)]
+        parts += ["", table(("header", "sent", "rule", "was"), list(_left(call)), title=title)]
     if call.recordings:
         rows = [(each.path, _span(each.seconds), f"{each.bytes:,}") for each in call.recordings]
         parts += ["", table(("recording", "length", "bytes"), rows)]
@@ -117,12 +112,14 @@ def _trails(call: CallRecord) -> Iterator[tuple[str, str, str, str]]:
             yield name, arrived, number.shape or number.kind, number.value
 
 
-def _left(call: CallRecord, trunk: Trunk | None) -> Iterator[tuple[str, str, str, str]]:
-    for header, value in call.egress.items():
-        name, left = header, value
-        for number in [None] if trunk is None else read_back(header, value, trunk):
-            yield name, left, (number and number.shape) or "", number.value if number else ""
-            name, left = "", ""
+def _left(call: CallRecord) -> Iterator[tuple[str, str, str, str]]:
+    for header, sent in call.egress.items():
+        name, value = header, sent.value
+        for step in sent.trail:
+            yield name, value, step.rule, step.before
+            name, value = "", ""
+        if not sent.trail:
+            yield name, value, "", ""
 
 
 def _telling(ids: Iterable[str]) -> int:

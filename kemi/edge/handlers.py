@@ -148,6 +148,7 @@ class Edge:
                 written={
                     to.trunk: {"Request-URI": to.uri, **to.headers} for to in decision.targets if to.trunk
                 },
+                presented={to.trunk: to.presented for to in decision.targets if to.trunk},
                 degraded=decision.degraded,
                 sip_call_id=text("$ci") or "",
                 microseconds=(time.time_ns() - begun) // 1000,
@@ -196,6 +197,7 @@ class Edge:
                     at=time.time_ns() // 1000,
                     side="called" if way == "up" else "calling",
                     identity=told.identity,
+                    trunk=sender.name,
                 )
             )
         return DONE

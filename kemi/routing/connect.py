@@ -7,7 +7,7 @@ from kemi.routing import egress, policy
 from kemi.routing.leg import Leg
 from kemi.routing.model import Decision, Subscriber, Target, Tenant, Trunk
 from kemi.routing.reasons import Accepted
-from kemi.routing.writing import asserted, diverting, number_of
+from kemi.routing.writing import Pen, asserted, diverting, number_of
 
 __all__ = ["to_emergency", "to_outside", "to_service", "to_short_number", "to_subscriber", "to_trunks"]
 
@@ -118,10 +118,11 @@ def _through(
     }
     if leg.subscriber is not None:
         headers["X-FMC-Subscriber"] = leg.subscriber.extension
-    headers.update(asserted(None, leg.calling, leg.host, private=leg.private))
+    pen = Pen(None)
+    headers.update(asserted(pen, leg.calling, leg.host, private=leg.private))
     if leg.private:
         headers["Privacy"] = "id"
     if leg.diversions:
-        headers.update(diverting(None, leg.diversions, leg.called, leg.host))
+        headers.update(diverting(pen, leg.diversions, leg.called, leg.host))
     target = Target(uri=f"sip:{user}@media", headers=headers)
     return leg.accept("media", reason, (target,), service=service, record=record, announce=announce)

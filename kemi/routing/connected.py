@@ -12,7 +12,7 @@ from kemi.identity import identify
 from kemi.numbering.model import Number
 from kemi.routing.model import Trunk
 from kemi.routing.reading import MEDIA_NUMBERS, reader_of
-from kemi.routing.writing import asserted, number_of
+from kemi.routing.writing import Pen, asserted, number_of
 
 __all__ = ["Connected", "connected"]
 
@@ -54,4 +54,4 @@ def connected(
         if called is None:
             return Connected({}, identity)
         number, private = number_of(called), False
-    return Connected(asserted(receiver, number, host, private=private, party="called"), identity)
+    return Connected(asserted(Pen(receiver), number, host, private=private, party="called"), identity)

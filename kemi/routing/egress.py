@@ -5,10 +5,10 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from kemi.numbering.canonicalise import SEPARATORS
-from kemi.numbering.model import Number
+from kemi.numbering.model import Number, Step
 from kemi.routing.leg import Leg
 from kemi.routing.model import Directory, Diverted, Target, Trunk
-from kemi.routing.writing import ANONYMOUS, address, asserted, diverting, number_of, written
+from kemi.routing.writing import ANONYMOUS, Pen, address, asserted, diverting, number_of
 
 __all__ = ["LOOP_GUARD", "emergency_trunks", "mobile_trunk", "route_trunks", "targets"]
 
@@ -94,12 +94,18 @@ def _same(one: Number, other: Number) -> bool:
 def _target(leg: Leg, trunk: Trunk, called: Number, *, private: bool, masked: bool) -> Target:
     scheme, _, peer = trunk.peers[0].partition(":")
     host = peer.partition(";")[0]
-    caller = _caller(leg, trunk)
-    headers = {"From": ANONYMOUS, "To": f"<sip:{written(trunk, 'To', called)}@{host}>"}
-    if caller.number is not None and not private:
-        headers["From"] = f"<sip:{written(trunk, 'From', caller.number)}@{leg.host}>"
-    if caller.number is not None:
-        headers.update(asserted(trunk, caller.number, leg.host, private=private))
+    caller, pen = _caller(leg, trunk), Pen(trunk)
+    shown, calling = caller.number, leg.calling.value
+    uri = f"{scheme}:{pen.write('Request-URI', called)}@{peer}"
+    headers = {"From": ANONYMOUS, "To": f"<sip:{pen.write('To', called)}@{host}>"}
+    if shown is not None and shown.value != calling:
+        pen.choose(Step(caller.why, calling, shown.value))
+    if shown is None or private:
+        pen.trail["From"] = (Step("withheld" if private else caller.why, calling, "anonymous"),)
+    else:
+        headers["From"] = f"<sip:{pen.write('From', shown)}@{leg.host}>"
+    if shown is not None:
+        headers.update(asserted(pen, shown, leg.host, private=private))
     elif private and trunk.egress.privacy == "pass":
         headers["Privacy"] = "id"
     diversions = caller.diversions
@@ -107,14 +113,13 @@ def _target(leg: Leg, trunk: Trunk, called: Number, *, private: bool, masked: bo
         # Who calls may have diverted the call before: then it is not shown there either.
         diversions = [one for one in diversions if not _same(one.number, leg.calling)]
     if diversions:
-        headers.update(diverting(trunk, diversions, called, leg.host))
+        headers.update(diverting(pen, diversions, called, leg.host))
     if trunk.kind == "mvno":
         headers["Loop-Guard"] = LOOP_GUARD
-    uri = f"{scheme}:{written(trunk, 'Request-URI', called)}@{peer}"
     _tell(leg, trunk, caller, private=private)
     # Which SIM a public number leads to is not for the public network: a media server would stand between.
     masks = trunk.kind == "mvno" and not leg.call.media_up and leg.direction in _COMES_IN
-    return Target(uri=uri, headers=headers, trunk=trunk.name, masked=masked, masks=masks)
+    return Target(uri=uri, headers=headers, trunk=trunk.name, masked=masked, masks=masks, presented=pen.trail)
 
 
 def _tell(leg: Leg, trunk: Trunk, caller: "_Caller", *, private: bool) -> None:

@@ -75,7 +75,7 @@ def leg_of(decision: Decision) -> dict[str, Any]:
         for key in ("trunk", "device"):
             if target[key] is None:
                 del target[key]
-        for key in ("masked", "masks"):
+        for key in ("masked", "masks", "presented"):
             if not target[key]:
                 del target[key]
     return leg

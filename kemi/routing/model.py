@@ -9,7 +9,7 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
-from kemi.numbering.model import Number, Rewrite, Shape
+from kemi.numbering.model import Number, Rewrite, Shape, Step
 
 TrunkKind: TypeAlias = Literal["mvno", "carrier"]
 Action: TypeAlias = Literal["media", "trunk", "device", "reject"]
@@ -196,6 +196,7 @@ class Target(msgspec.Struct, frozen=True):
 
     Exactly one of `trunk` and `device` (an extension) is set, except towards media, where both are None.
     `masked`: the caller's Contact must not be seen there; `masks`: nor the called side's by the caller.
+    `presented`: for each header with a number, and "Request-URI", the steps that led to what stands there.
     """
 
     uri: str
@@ -204,6 +205,7 @@ class Target(msgspec.Struct, frozen=True):
     device: str | None = None
     masked: bool = False
     masks: bool = False
+    presented: Mapping[str, tuple[Step, ...]] = {}
 
 
 class Why(msgspec.Struct, frozen=True, gc=False):

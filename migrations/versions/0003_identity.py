@@ -17,6 +17,7 @@ def upgrade() -> None:
     op.add_column("tenants", sa.Column("prefixes", JSON))
     op.add_column("subscribers", sa.Column("clir", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("legs", sa.Column("written", JSON))
+    op.add_column("legs", sa.Column("presented", JSON))
     op.add_column("legs", sa.Column("connected", JSON))
     # Calls from before are not known to have left with anything.
     op.add_column("calls", sa.Column("egress", JSON, nullable=False, server_default="{}"))
@@ -25,6 +26,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_column("calls", "egress")
     op.drop_column("legs", "connected")
+    op.drop_column("legs", "presented")
     op.drop_column("legs", "written")
     op.drop_column("subscribers", "clir")
     op.drop_column("tenants", "prefixes")

@@ -47,12 +47,20 @@ def number(value: dict[str, Any]) -> str:
     return f"{value['kind']} {value['raw'] or '(empty)'}{steps}"
 
 
+def presented(trail: list[dict[str, Any]]) -> str:
+    """How the numbers of a header that left came to be what they are, on one line."""
+    return ", ".join(f"{step['before']} → {step['after']} ({step['rule']})" for step in trail)
+
+
 def readable(leg: dict[str, Any]) -> dict[str, Any]:
     """A leg with numbers and steps on one line each, without what is empty."""
     short = {key: value for key, value in leg.items() if value not in (None, [], {})}
     for key in ("calling", "called"):
         short[key] = number(leg[key])
     short["identity"] = {header: number(value) for header, value in leg["identity"].items()}
+    for target in short.get("targets", ()):
+        for header, trail in target.get("presented", {}).items():
+            target["presented"][header] = presented(trail)
     short["steps"] = [f"{step['step']}: {step['why']}" for step in leg["steps"]]
     return short
 

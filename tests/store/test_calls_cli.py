@@ -15,6 +15,7 @@ from kemi.calls.record import Recording, microseconds
 from kemi.cli import main
 from kemi.directory.apply import apply
 from kemi.directory.yamlfile import load
+from kemi.numbering.model import Step
 
 MISSED = "01938f6e-0001-7000-8000-000000000002"
 EXAMPLE = Path(store.__file__).parent.parent / "examples" / "company.yaml"
@@ -25,6 +26,18 @@ LEFT = {
     "To": "<sip:112@192.0.2.7>",
     "Diversion": "<sip:84957654321@192.0.2.1>;reason=no-answer, <sip:84951112233@192.0.2.1>;reason=unknown",
     "Privacy": "id",
+}
+STEPS = {
+    "Request-URI": (Step("international_prefix", "+49301234567", "81049301234567"),),
+    "From": (
+        Step("the tenant's caller_id", "+79990000201", "+74951234567"),
+        Step("national_trunk", "+74951234567", "84951234567"),
+    ),
+    "To": (Step("emergency", "112", "112"),),
+    "Diversion": (
+        Step("national_trunk", "+74957654321", "84957654321"),
+        Step("national_trunk", "+74951112233", "84951112233"),
+    ),
 }
 PATH = f"2026/09/21/{CALL}.wav"
 
@@ -53,7 +66,13 @@ def filled(tmp_path_factory):
         started(5, call=MISSED, tenant="other", **inbound),
         failed(9, 487, call=MISSED),
         started(60, call=OPEN),
-        far(60.1, call=OPEN, egress="legacy-landline", written={"legacy-landline": LEFT}),
+        far(
+            60.1,
+            call=OPEN,
+            egress="legacy-landline",
+            written={"legacy-landline": LEFT},
+            presented={"legacy-landline": STEPS},
+        ),
     ]
     recording = calls.Found(CALL, "edge-1", Recording(PATH, 60.0, 1_920_044))
     with engine.begin() as connection:
@@ -198,17 +217,25 @@ def test_show_tells_people_what_arrived_and_what_it_is(fmcctl):
     assert "1:07, of it talk 1:03" in out
 
 
-def test_show_tells_what_left_and_reads_it_back(fmcctl, monkeypatch):
+def test_show_tells_what_left_and_by_which_rules_of_then(fmcctl, monkeypatch):
+    """The trunk of the example has changed since: its shape is another one."""
     monkeypatch.setenv("COLUMNS", "200")
     _, out, _ = fmcctl("show", OPEN, "-F", "json")
-    assert json.loads(out)["egress"] == LEFT
+    egress = json.loads(out)["egress"]
+    assert {header: sent["value"] for header, sent in egress.items()} == LEFT
+    assert egress["From"]["trail"] == [
+        {"rule": "the tenant's caller_id", "before": "+79990000201", "after": "+74951234567"},
+        {"rule": "national_trunk", "before": "+74951234567", "after": "84951234567"},
+    ]
+    assert egress["Privacy"]["trail"] == []
     _, out, _ = fmcctl("show", OPEN)
     _, left = out.split("Sent to legacy-landline")
     assert [line.split() for line in left.strip().splitlines()] == [
-        ["header", "left", "shape", "is"],
+        ["header", "sent", "rule", "was"],
         ["Request-URI", "sip:81049301234567@192.0.2.7", "international_prefix", "+49301234567"],
-        ["From", "<sip:84951234567@192.0.2.1>", "national_trunk", "+74951234567"],
-        ["To", "<sip:112@192.0.2.7>"],
+        ["From", "<sip:84951234567@192.0.2.1>", "the", "tenant's", "caller_id", "+79990000201"],
+        ["national_trunk", "+74951234567"],
+        ["To", "<sip:112@192.0.2.7>", "emergency", "112"],
         ["Diversion", *LEFT["Diversion"].split(), "national_trunk", "+74957654321"],
         ["national_trunk", "+74951112233"],
         ["Privacy", "id"],

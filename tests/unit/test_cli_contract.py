@@ -96,7 +96,7 @@ def test_the_page_of_the_documentation_is_current():
 # -- answers for programs --------------------------------------------------------------------------------
 
 NAMED = {"trunks", "tenants", "subscribers", "numbers", "ivrs", "queues", "schedules", "destinations"}
-NAMED |= {"headers", "fields", "choices", "identity"}
+NAMED |= {"headers", "fields", "choices", "identity", "presented"}
 """Keys whose mappings have names of the data for keys."""
 
 

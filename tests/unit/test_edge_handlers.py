@@ -78,6 +78,10 @@ def test_towards_a_trunk_with_others_behind_it(bench):
     assert bench.edge.invite("") == apply.TO_TRUNK
     (started,) = bench.spooled()
     assert (started.call, started.egress) == (CALL, "legacy-landline")
+    assert [started.presented[trunk]["To"] for trunk in started.written] == [
+        (Step("national_trunk", "+74951112233", "84951112233"),),
+        (Step("e164", "+74951112233", "+74951112233"),),
+    ]
     assert started.leg != CALL
     assert bench.value("$avp(call)") == f"{CALL} {started.leg} legacy-landline media +74951112233"
     assert bench.value("$avp(set)") == SETS["legacy-landline"]
@@ -245,7 +249,7 @@ def test_what_a_party_says_is_kept_for_the_record(bench):
         bench.edge.connected("", f"up {CALL} {LEG} legacy-landline mvno-main +79161234567") == handlers.DONE
     )
     (said,) = bench.spooled()
-    assert (said.call, said.leg, said.side) == (CALL, LEG, "called")
+    assert (said.call, said.leg, said.side, said.trunk) == (CALL, LEG, "called", "legacy-landline")
     assert said.identity["P-Asserted-Identity"].trail == (
         Step("national_trunk", "89161234567", "+79161234567"),
     )

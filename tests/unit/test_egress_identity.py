@@ -4,6 +4,7 @@ import pytest
 from company import BUYER, DISPATCHER, HOST, LANDLINE, MVNO, WHOLESALE, directory
 from msgspec.structs import replace
 
+from kemi.numbering.model import Step
 from kemi.routing.decide import decide
 from kemi.routing.explain import call_from
 from kemi.routing.model import MEDIA, Call, Decision, Egress, Fmc
@@ -43,6 +44,36 @@ def test_a_number_the_trunk_does_not_own_is_replaced_and_told() -> None:
         "wholesale is shown +74957654321 as the caller: the trunk's first number; the tenant's caller_id, "
         "+74951234567, is not a number of this trunk."
     )
+
+
+def test_each_header_keeps_how_its_number_came_to_be() -> None:
+    landline, wholesale = from_media("+74951112233").targets
+    chosen = Step("the tenant's caller_id", "+79990000201", "+74951234567")
+    written = Step("national_trunk", "+74951112233", "84951112233")
+    caller = (chosen, Step("national_trunk", "+74951234567", "84951234567"))
+    assert landline.presented == {
+        "Request-URI": (written,),
+        "To": (written,),
+        "From": caller,
+        "P-Asserted-Identity": caller,
+    }
+    assert wholesale.presented["To"] == (Step("e164", "+74951112233", "+74951112233"),)
+    (hidden, _) = from_media("+74951112233", headers={"Privacy": "id"}).targets
+    assert hidden.presented["From"] == (Step("withheld", "+79990000201", "anonymous"),)
+    assert "P-Asserted-Identity" not in hidden.presented
+
+
+def test_our_number_as_caller_and_as_called_has_a_trail_of_its_own() -> None:
+    (target, _) = from_media("+74951234567").targets
+    assert [step.rule for step in target.presented["To"]] == ["national_trunk"]
+    assert [step.rule for step in target.presented["From"]] == ["the tenant's caller_id", "national_trunk"]
+
+
+def test_what_is_no_e164_is_kept_as_what_it_is() -> None:
+    (target,) = from_media("201", "380671234567", direction="inbound").targets
+    assert target.presented["From"] == (Step("unknown", "380671234567", "380671234567"),)
+    sos = from_sim("112").targets[0]
+    assert sos.presented["Request-URI"] == (Step("emergency", "112", "112"),)
 
 
 def test_a_withheld_number_stays_in_the_trust_domain() -> None:
@@ -92,8 +123,17 @@ def test_a_forwarded_call_shows_the_original_caller_and_who_diverted_it() -> Non
 
 def test_history_info_of_a_call_that_was_diverted_twice() -> None:
     trunk = replace(FORWARDING, egress=replace(FORWARDING.egress, diversion=("History-Info",)))
-    headers = forwarded(trunk, headers={"Diversion": f"<sip:+74950000000@{HOST}>;reason=user-busy"})
+    twice = {"Diversion": f"<sip:+74950000000@{HOST}>;reason=user-busy"}
+    headers = forwarded(trunk, headers=twice)
     assert "Diversion" not in headers
+    decision = from_media(
+        "+79161112233", "+79167654321", direction="inbound", trunks=(MVNO, LANDLINE, trunk), headers=twice
+    )
+    assert [step.before for step in decision.targets[0].presented["History-Info"]] == [
+        "+74950000000",
+        "+74957654321",
+        "+79161112233",
+    ]
     assert headers["History-Info"] == (
         f"<sip:+74950000000@{HOST}>;index=1, <sip:+74957654321@{HOST};cause=486>;index=1.1;mp=1, "
         f"<sip:+79161112233@{HOST};cause=302>;index=1.1.1;mp=1.1"

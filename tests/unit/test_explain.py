@@ -42,7 +42,7 @@ def test_a_call_through_media_has_two_legs_of_plain_values() -> None:
         {"rule": "national_trunk", "before": "89161234567", "after": "+79161234567"}
     ]
     assert first["targets"][0].keys() == {"uri", "headers"}
-    assert second["targets"][0].keys() == {"trunk", "uri", "headers"}
+    assert second["targets"][0].keys() == {"trunk", "uri", "headers", "presented"}
     assert second["targets"][0]["trunk"] == "wholesale"
 
 

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 
 from kemi.calls.events import Answered, Connected, Ended, Failed, Media
 from kemi.calls.legs import Facts
-from kemi.calls.record import Recording, microseconds, moment, owed, record
+from kemi.calls.record import Recording, Sent, microseconds, moment, owed, record
+from kemi.numbering.model import Step
 
 RECORDING = Recording(path=f"2026/09/21/{CALL}.wav", seconds=60.0, bytes=1_920_044)
 
@@ -170,13 +171,26 @@ WRITTEN = {
     "legacy-landline": {"Request-URI": "sip:89161234567@192.0.2.1", "From": "<sip:84951234567@192.0.2.9>"},
     "wholesale": {"Request-URI": "sip:+79161234567@192.0.2.2", "From": "<sip:+74957654321@192.0.2.9>"},
 }
+PRESENTED = {
+    "wholesale": {
+        "Request-URI": (Step("e164", "+79161234567", "+79161234567"),),
+        "From": (
+            Step("the trunk's first number", "+79990000201", "+74957654321"),
+            Step("e164", "+74957654321", "+74957654321"),
+        ),
+    }
+}
 
 
 def test_what_left_is_what_the_trunk_that_took_the_call_was_sent():
-    begun = [started(0), far(1, egress="legacy-landline", written=WRITTEN)]
-    assert record_of(begun).egress == WRITTEN["legacy-landline"]
-    assert record_of([*begun, answered(3, "far", egress="wholesale")]).egress == WRITTEN["wholesale"]
-    assert record_of([*begun, failed(3, 503, "far", egress="wholesale")]).egress == WRITTEN["wholesale"]
+    begun = [started(0), far(1, egress="legacy-landline", written=WRITTEN, presented=PRESENTED)]
+    landline = {header: Sent(value) for header, value in WRITTEN["legacy-landline"].items()}
+    wholesale = {
+        header: Sent(value, PRESENTED["wholesale"][header]) for header, value in WRITTEN["wholesale"].items()
+    }
+    assert record_of(begun).egress == landline
+    assert record_of([*begun, answered(3, "far", egress="wholesale")]).egress == wholesale
+    assert record_of([*begun, failed(3, 503, "far", egress="wholesale")]).egress == wholesale
     assert record_of([started(0), far(1, written={})]).egress == {}
     assert record_of([started(0)]).egress == {}
 
