@@ -1,10 +1,11 @@
 """The ship agent tells of decisions: each once, in the log and in the metrics."""
 
 import pytest
-from callevents import CLIENT, SIM, ended, started
+from callevents import CALL, CLIENT, SIM, at, ended, started
 
 from kemi import metrics
 from kemi.agent.telling import MOST_FORMS, Telling
+from kemi.calls.events import Connected
 from kemi.calls.inbox import Waiting
 from kemi.numbering.model import Number
 
@@ -117,6 +118,27 @@ def test_a_leg_of_a_media_server_and_one_that_was_not_read_count_no_shapes(telli
     telling.tell([from_carrier("media", called_header="Request-URI", identity=identity)])
     telling.tell([waiting(started(0, source="stranger", identity={}, calling=unknown("")))])
     assert counted("number_shapes", "media") == counted("number_shapes", "stranger") == {}
+
+
+def test_what_a_side_says_of_itself_is_counted_for_its_trunk(telling, log):
+    strange = unknown("89161234567890")
+    said = {"P-Asserted-Identity": strange, "Remote-Party-ID": SIM}
+    for key, trunk in enumerate(("answering", None)):
+        event = Connected(CALL, "far", at(3), "called", said, trunk)
+        for _ in range(2):
+            telling.tell([waiting(event, f"said-{key}".encode())])
+    assert counted("numbers_unknown", "answering") == {("P-Asserted-Identity", "8ddddddddddddd"): 1}
+    assert counted("number_shapes", "answering") == {
+        ("P-Asserted-Identity", "unknown"): 1,
+        ("Remote-Party-ID", "e164_bare"): 1,
+    }
+    (entry,) = log.entries
+    assert (entry["event"], entry["call"], entry["trunk"]) == ("connected", CALL, "answering")
+    assert entry["unknown"] == {"P-Asserted-Identity": "8ddddddddddddd"}
+    telling.tell(
+        [waiting(Connected(CALL, "far", at(4), "called", {"P-Asserted-Identity": SIM}, "answering"))]
+    )
+    assert len(log.entries) == 1
 
 
 def test_strangers_cannot_make_forms_without_end(telling):
