@@ -239,7 +239,7 @@ ROWS = st.fixed_dictionaries(
         "name": st.text(st.characters(codec="utf-8")).filter(str.isprintable)
         | st.sampled_from(['"', ";", " a ", "=1+1", "'", "ООО «Пример»", "none", ";;", ",", "\\"]),
         "msisdn": st.none() | st.just("+79990000201"),
-        "crm_user": st.none() | st.integers(-(10**17), 10**17),
+        "crm_user": st.none() | st.integers(-(2**31) + 1, 2**31 - 1),
         "ring": st.lists(st.sampled_from(["mobile", "device"]), max_size=3),
         "recording": st.sampled_from([None, "all", "none"]),
         "caller_id": st.none() | st.just("+74951234567"),
