@@ -29,6 +29,7 @@ _MAY_REPEAT = frozenset(
         "Privacy",
         "Diversion",
         "History-Info",
+        "Loop-Guard",
     }
 )
 _MOST = 10

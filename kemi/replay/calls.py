@@ -27,6 +27,7 @@ _MAY_REPEAT = frozenset(
         "Privacy",
         "Diversion",
         "History-Info",
+        "Loop-Guard",
     }
 )
 """Of these every value counts, of the others the first: as at the edge, which a test holds this to."""

@@ -99,6 +99,15 @@ def test_the_top_route_says_which_side_the_network_serves(
     caller.refused(486)
 
 
+def test_a_call_that_has_been_here_is_known_wherever_its_mark_stands(edge: Edge, at: SimpleNamespace) -> None:
+    """Other networks mark calls too, each with a header of its own."""
+    marks = [("Loop-Guard", "other"), ("loop-guard", "another"), ("Loop-Guard", "fmc-edge")]
+    caller = Leg.calling(at.mvno, "89161234567", headers=marks)
+    caller.refused(482)
+    (began,) = edge.wait_events(caller.call_id, Started)
+    assert began.reason == "loop_detected"
+
+
 # -- the way back ------------------------------------------------------------------------------------
 
 

@@ -50,8 +50,9 @@ REPEATED = {
     "Privacy",
     "Diversion",
     "History-Info",
+    "Loop-Guard",
 }
-USUAL = REPEATED | {"From", "To"}
+USUAL = REPEATED - {"Loop-Guard"} | {"From", "To"}
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_a_trunks_call(asked, trunk, headers):
     call = Reader().read(trunk.name, directory(trunks=(trunk,)), media_up=True)
     assert set(call.headers) == headers
     assert {name: call.headers[name] for name in headers} == {name: ALL[name] for name in headers}
-    others = [f"$(hdr({name})[1])" for name in REPEATED]
+    others = [f"$(hdr({name})[1])" for name in REPEATED & headers]
     assert sorted(asked) == sorted(["$ou", *(f"$hdr({name})" for name in headers), *others])
     assert call.carried == ""
     assert call.fmc is None
@@ -126,7 +127,7 @@ def several(name: str, count: int) -> dict[str, str]:
 @pytest.mark.parametrize(("count", "read"), [(1, 1), (2, 2), (10, 10), (11, 10), (1000, 10)])
 def test_a_header_that_came_several_times_is_one_list(name, count, read):
     KSR.message({"$ou": "sip:1@x"} | several(name, count))
-    call = Reader().read(WHOLESALE.name, directory(), media_up=True)
+    call = Reader().read(MVNO.name, directory(), media_up=True)
     assert call.headers == {name: ", ".join(f"<sip:{n}@x>" for n in range(read))}
 
 

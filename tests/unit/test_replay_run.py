@@ -111,7 +111,9 @@ def test_the_same_call_as_the_edge_builds(called_from, source, left_out):
     assert call_of(message, source, known) == Reader().read(source, known, media_up=True)
 
 
-@pytest.mark.parametrize("name", ["P-Asserted-Identity", "Privacy", "Diversion", "History-Info"])
+@pytest.mark.parametrize(
+    "name", ["P-Asserted-Identity", "Privacy", "Diversion", "History-Info", "Loop-Guard"]
+)
 def test_headers_that_came_several_times(name):
     message = parse(invite(f"{name}: <sip:1@x>", f"{name}: <sip:2@x>, <sip:3@x>"))
     assert call_of(message, "mvno-main", directory()).headers[name] == "<sip:1@x>, <sip:2@x>, <sip:3@x>"
