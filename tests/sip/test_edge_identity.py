@@ -314,6 +314,21 @@ def test_other_requests_name_nobody(at: SimpleNamespace, method: str) -> None:
         caller.hang_up(callee)
 
 
+@pytest.mark.parametrize("media_up", [True, False], ids=["media up", "media down"])
+def test_an_ack_names_nobody(edge: Edge, at: SimpleNamespace, media_up: bool) -> None:
+    """Also where nobody hides, and whoever answered."""
+    if not media_up:
+        edge.rpc("dispatcher.set_state", "i", 1, "all")
+    caller = Leg.calling(at.mvno, "84951112233")
+    callee = first_call(at.media, at.media_2) if media_up else at.landline.takes_call()
+    callee.answer()
+    caller.established(at.mvno.expect(lambda one: one.call_id == caller.call_id and one.status == 200, "200"))
+    names = ("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "X-FMC-Subscriber")
+    caller.send("ACK", *((name, f"<sip:{SIM}@ims.example>") for name in names), sequence=1)
+    assert added(callee.expect("ACK")) == set()
+    caller.hang_up(callee)
+
+
 def test_a_private_caller_has_no_name(at: SimpleNamespace) -> None:
     """Neither in From nor beside it; and back, each side sees what it wrote."""
     caller = media_leg(at, Privacy="id", P_Asserted_Identity=f"<sip:{SIM}@127.0.5.8>")
