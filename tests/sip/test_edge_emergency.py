@@ -8,6 +8,7 @@ from edge import Edge
 from party import Leg, Party, connect
 from test_edge import fmc, media_leg
 
+from demo.sip import Message
 from kemi.calls.events import Answered, Ended, Failed, Started
 
 pytestmark = pytest.mark.system
@@ -36,6 +37,41 @@ def test_goes_to_the_network_of_the_handset(edge: Edge, at: SimpleNamespace) -> 
     assert (began.direction, began.record, began.announce) == ("emergency", False, False)
     assert answered.egress == "mvno-main"
     assert at.media.heard() == at.media_2.heard() == []
+
+
+PLACE = (("P-Access-Network-Info", "3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=250991234567"),)
+"""Where the handset is."""
+
+
+def place(message: Message) -> dict[str, str]:
+    return {name: message.header(name) for name, _ in PLACE if name.lower() in message.headers}
+
+
+def test_help_is_told_where_the_handset_is(at: SimpleNamespace) -> None:
+    """By whichever network it goes, and however it is reached; who charges for it nobody is told."""
+    caller = Leg.calling(at.mvno, "112", headers=[*PLACE, ("P-Charging-Vector", "icid-value=1")])
+    parties: list[Party] = [at.mvno, at.landline, at.wholesale, at.wholesale_2, at.backup]
+    for party in (*parties, at.mvno):
+        callee = party.takes_call()
+        assert place(callee.invite) == dict(PLACE)
+        assert "p-charging-vector" not in callee.invite.headers
+        callee.refuse(403)
+    connect(caller, at.landline.takes_call())
+
+
+@pytest.mark.parametrize("down", [(), (1,)], ids=["media up", "media down"])
+def test_nobody_else_is(edge: Edge, at: SimpleNamespace, down: Sequence[int]) -> None:
+    """Nor when media servers are found out to be down by the call itself."""
+    out_of_service(edge, down)
+    caller = Leg.calling(at.mvno, "84951112233", headers=PLACE)
+    if not down:
+        for party in (at.media, at.media_2):
+            assert place(party.request("INVITE")) == {}
+    at.landline.takes_call().refuse(503)
+    callee = at.wholesale.takes_call()
+    assert place(callee.invite) == {}
+    assert place(connect(caller, callee, *PLACE)) == {}
+    assert place(caller.hang_up(callee)[0]) == {}
 
 
 @pytest.mark.parametrize("status", [302, 401, 403, 404, 407, 480, 500, 503])

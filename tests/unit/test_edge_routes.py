@@ -33,7 +33,19 @@ def test_what_is_stripped_is_not_taken_for_carried():
     """Else a trunk would be left out because of what it is never sent; or not be, because of what it is."""
     replaced = {"contact", "m", "route"}
     short = {"y"}
-    assert {name.lower() for name in removed("STRIP_IDENTITY")} == request._NOT_CARRIED - replaced - short
+    stripped = removed("STRIP_IDENTITY") | removed("STRIP_PLACE")
+    assert {name.lower() for name in stripped} == request._NOT_CARRIED - replaced - short
+
+
+def test_where_the_handset_is_is_stripped_unless_it_calls_for_help():
+    """From whatever the decision may let go, after it; and from everything later."""
+    body = re.search(r"^route\[INVITE\] {\n(.*?)^}", ROUTES, re.DOTALL | re.MULTILINE)
+    assert body
+    _, *cases = re.split(r"^        case (-?\d):\n", body[1], flags=re.MULTILINE)
+    strips = {
+        code: "route(STRIP_PLACE);" in code_of for code, code_of in zip(cases[::2], cases[1::2], strict=True)
+    }
+    assert strips == {"1": True, "2": True, "3": False, "-1": False}
 
 
 def test_every_identity_header_is_stripped():
