@@ -21,7 +21,9 @@ ANSWERER = (
     ("Privacy", "none"),
     ("History-Info", "<sip:+79990000201@ims.example>;index=1.1"),
     ("P-Access-Network-Info", "3GPP-E-UTRAN;utran-cell-id-3gpp=250991234567"),
+    ("Cellular-Network-Info", "3GPP-E-UTRAN;utran-cell-id-3gpp=250991234567;cell-info-age=20"),
     ("P-Charging-Vector", "icid-value=79990000201"),
+    ("P-Associated-URI", "<tel:+79990000201>, <sip:+79990000202@ims.example>"),
     ("X-FMC-Tenant", "other"),
     ("x-fmc-subscriber ", "201"),
 )
@@ -108,7 +110,9 @@ def test_nothing_forged_gets_through(edge: Edge, at: SimpleNamespace) -> None:
         ("P-Served-User", "<sip:+79990000201@ims.example>"),
         ("P-Called-Party-ID", "<sip:+79990000201@ims.example>"),
         ("P-Access-Network-Info", "3GPP-E-UTRAN;utran-cell-id-3gpp=250991234567"),
+        ("Cellular-Network-Info", "3GPP-E-UTRAN;utran-cell-id-3gpp=250991234567;cell-info-age=20"),
         ("P-Charging-Vector", "icid-value=79990000201"),
+        ("P-Associated-URI", "<tel:+79990000201>"),
         ("Loop-Guard", "fmc-edge"),
     ]
     sender = "<sip:+79161234567@pstn.example>"

@@ -39,7 +39,10 @@ def test_goes_to_the_network_of_the_handset(edge: Edge, at: SimpleNamespace) -> 
     assert at.media.heard() == at.media_2.heard() == []
 
 
-PLACE = (("P-Access-Network-Info", "3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=250991234567"),)
+PLACE = (
+    ("P-Access-Network-Info", "3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=250991234567"),
+    ("Cellular-Network-Info", "3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=250997654321;cell-info-age=20"),
+)
 """Where the handset is."""
 
 

@@ -234,7 +234,7 @@ UNREAD: Mapping[str, Mapping[str, str]] = {
     "Call-ID": {"call_id": f"{SIM[1:]}-17@ims.example"},
     "o= of the SDP": {"origin": SIM[1:]},
     "a parameter of From": {"sender": f"<sip:{SIM[1:]}@ims.example>;x={SIM[-7:]}"},
-    "a header nobody reads": {"header": f"P-Associated-URI: <sip:{SIM}@ims.example>"},
+    "a header nobody reads": {"header": f"Reply-To: <sip:{SIM}@ims.example>"},
     "a header of another number": {"header": "Subject: call 0000201 back"},
 }
 """Where digits of the number can stand that routing does not write."""
@@ -282,7 +282,9 @@ def test_every_header_that_could_name_the_caller(no_media: OnWire) -> None:
         f"History-Info: <sip:{SIM}@ims.example?Privacy=history>;index=1",
         f"P-Called-Party-ID: {uri}",
         f"P-Access-Network-Info: 3GPP-E-UTRAN-FDD;utran-cell-id-3gpp={SIM[1:]}",
+        f"Cellular-Network-Info: 3GPP-E-UTRAN-FDD;utran-cell-id-3gpp={SIM[1:]};cell-info-age=1",
         f"P-Charging-Vector: icid-value={SIM[1:]};orig-ioi=ims.example",
+        f"P-Associated-URI: {uri}",
         f"X-FMC-Subscriber: {SIM[1:]}",
         f"m: <{HOME}>",
     )
