@@ -1,10 +1,11 @@
 """A caller who is not to be seen, and no media server between him and a trunk that must not see him."""
 
+import secrets
 from types import SimpleNamespace
 
 import pytest
 from edge import Edge
-from party import SDP, Leg, Party, connect, tag_of, uri_of
+from party import SDP, Leg, Party, connect, request_text, tag_of, uri_of
 from test_edge_identity import ANONYMOUS, shown, whole
 
 from demo.sip import Message
@@ -224,6 +225,37 @@ def test_who_hides_nothing_is_not_masked(at: SimpleNamespace) -> None:
     connect(caller, callee)
     bye, _ = callee.hang_up(caller)
     assert bye.start == f"BYE {HOME} SIP/2.0"
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        f"sip:7{DIGITS}@ims.example",
+        f'"a \\" <sip:7{DIGITS}@x>"<sip:7{DIGITS}@ims.example;user=phone>',
+        f'"{DIGITS}"\r\n\t<tel:+7{DIGITS}>',
+        f'"$ru {DIGITS} $(hdr(To)) %s" <sip:7{DIGITS}@x>',
+    ],
+)
+@pytest.mark.parametrize("name", ["From", "f"])
+def test_a_dialog_that_is_not_known(at: SimpleNamespace, sender: str, name: str) -> None:
+    """As after a restart: he is not shown, however he writes himself, and gets back what he wrote."""
+    own = [
+        ("Via", at.mvno.via()),
+        ("Max-Forwards", "70"),
+        ("Route", "<sip:127.0.5.1:5060;lr>"),
+        (name, f"{sender};tag=a"),
+        ("To", "<sip:1@x>;tag=b"),
+        ("Call-ID", secrets.token_hex(8)),
+        ("CSeq", "2 BYE"),
+        ("m", SIM),
+    ]
+    at.mvno.send(request_text("BYE sip:b@127.0.5.3:6061 SIP/2.0", own))
+    request = hidden(at.landline.request("BYE"))
+    assert request.headers["from"] == (f"{ANONYMOUS};tag=a",)
+    Leg.called(at.landline, request).reply(200, to=request)
+    done = at.mvno.expect(lambda one: one.status == 200 and one.method == "BYE", "200")
+    (back,) = done.headers["from"]
+    assert back.split() == f"{sender};tag=a".split()
 
 
 def test_no_complaint(edge: Edge) -> None:

@@ -9,11 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 from edge import DIRECTORY, Edge
-from party import MVNO, WAIT, Leg, Party, connect, first_call
+from party import MVNO, SDP, WAIT, Leg, Party, connect, first_call, tag_of
 from test_edge import added, media_leg
-from test_edge_masked import MASK, private_call
+from test_edge_identity import ANONYMOUS, whole
+from test_edge_masked import DIGITS, MASK, SIM, hidden, private_call
 
 from demo.processes import Process
+from demo.sip import Message
 from demo.stand import environment_of
 from kemi.calls.events import Answered, Ended, Failed, Started
 from kemi.settings import CHECKOUT
@@ -91,6 +93,103 @@ def test_nobody_is_named_in_a_dialog_that_is_forgotten(own: Edge, parties: Simpl
         other.reply(200, *said, to=request)
         assert added(request) == added(one.accepted()) == set()
     assert "handler_failed" not in own.log()
+
+
+def anonymous(request: Message, one: Leg, other: Leg) -> None:
+    """The other is not told who this is, but that it is still the one with whom it has this dialog."""
+    assert request.header("From") == f"{ANONYMOUS};tag={tag_of(one.local)}"
+    assert len(request.headers["from"]) == 1
+    assert tag_of(request.header("To")) == tag_of(other.local)
+    assert DIGITS not in whole(request)
+
+
+def as_asked(reply: Message, one: Leg) -> None:
+    """Whoever answered, From and To are those of the request (RFC 3261 section 8.2.6.2)."""
+    assert (reply.headers["from"], reply.headers["to"]) == ((one.local,), (one.remote,))
+
+
+def test_a_trunk_is_not_shown_who_calls_in_a_dialog_that_is_forgotten(
+    own: Edge, parties: SimpleNamespace
+) -> None:
+    """It was shown a number of the company; a media server is told all that the trunk says."""
+    caller = media_leg(parties)
+    callee = parties.wholesale.takes_call()
+    connect(caller, callee)
+    own.kill()
+    own.start()
+    for method in ("UPDATE", "INVITE", "BYE"):
+        callee.sequence += 1
+        caller.send(method, body=SDP)
+        request = callee.expect(method)
+        anonymous(request, caller, callee)
+        callee.reply(200, to=request, body=SDP)
+        as_asked(caller.accepted(), caller)
+        if method == "INVITE":
+            anonymous(callee.expect("ACK"), caller, callee)
+        else:
+            callee.send("INFO")
+            request = caller.expect("INFO")
+            assert (request.header("From"), request.header("To")) == (callee.local, callee.remote)
+            caller.reply(200, to=request)
+            as_asked(callee.accepted(), callee)
+    assert own.complaints() == []
+
+
+def test_a_masked_caller_is_not_seen_in_a_dialog_that_is_forgotten(
+    own: Edge, parties: SimpleNamespace
+) -> None:
+    """Neither where he asks nor where he answers; and who answers him is not shown to him."""
+    own.rpc("dispatcher.set_state", "i", 1, "all")
+    caller = private_call(parties.mvno)
+    callee = parties.landline.takes_call()
+    connect(caller, callee)
+    own.kill()
+    own.start()
+    for method in ("UPDATE", "INVITE", "INFO"):
+        caller.send(method, body=SDP)
+        request = hidden(callee.expect(method))
+        anonymous(request, caller, callee)
+        callee.reply(200, to=request, body=SDP)
+        as_asked(caller.accepted(), caller)
+        if method == "INVITE":
+            anonymous(hidden(callee.expect("ACK")), caller, callee)
+
+        callee.send(method, body=SDP)
+        request = caller.expect(method)
+        assert request.start == f"{method} {MASK[1:-1]} SIP/2.0"
+        anonymous(request, callee, caller)
+        caller.reply(200, to=request, body=SDP)
+        as_asked(hidden(callee.accepted()), callee)
+        if method == "INVITE":
+            anonymous(caller.expect("ACK"), callee, caller)
+    _, done = caller.hang_up(callee)
+    as_asked(done, caller)
+    assert own.complaints() == []
+
+
+def test_a_sim_behind_a_public_number_is_not_seen_in_a_dialog_that_is_forgotten(
+    own: Edge, parties: SimpleNamespace
+) -> None:
+    own.rpc("dispatcher.set_state", "i", 1, "all")
+    caller = Leg.calling(parties.backup, f"+7{DIGITS}", caller="<sip:+79161234567@pstn.example>")
+    callee = parties.mvno.takes_call()
+    callee.contact = SIM
+    connect(caller, callee)
+    own.kill()
+    own.start()
+    callee.send("INVITE", body=SDP)
+    request = caller.expect("INVITE")
+    assert request.header("From") == f"{ANONYMOUS};tag={tag_of(callee.local)}"
+    assert request.header("Contact") == MASK
+    caller.reply(200, to=request, body=SDP)
+    as_asked(callee.accepted(), callee)
+    assert caller.expect("ACK").header("Contact") == MASK
+    caller.send("UPDATE")
+    callee.reply(200, to=callee.expect("UPDATE"))
+    done = caller.accepted()
+    as_asked(done, caller)
+    assert done.header("Contact") == MASK
+    caller.hang_up(callee)
 
 
 def test_one_worker_is_killed(own: Edge, parties: SimpleNamespace) -> None:
