@@ -74,7 +74,7 @@ class Diverted(msgspec.Struct, frozen=True, gc=False):
 
     `text` is for numbering to read; `reason` is one of REASONS; `private`: must not be shown to whom may not
     be shown a private caller; `header` is the claim that says so, as "Diversion[2]". `counter` is how many
-    diversions it stands for (RFC 5806 section 4).
+    diversions it stands for, `screened` False where it says that nobody has checked it (RFC 5806 section 4).
     """
 
     text: str
@@ -82,6 +82,7 @@ class Diverted(msgspec.Struct, frozen=True, gc=False):
     private: bool
     header: str
     counter: int = 1
+    screened: bool = True
 
 
 def diverted(
@@ -119,9 +120,10 @@ def _of_diversion(value: str, claims: dict[str, str], *, hidden: bool) -> tuple[
         )
         counter = address.attributes.get("counter", "")
         times = int(counter) if counter.isascii() and counter.isdigit() and len(counter) <= 2 else 1
-        found.append(
-            Diverted(address.user, reason if reason in REASONS else "unknown", private, key, max(times, 1))
-        )
+        if reason not in REASONS:
+            reason = "unknown"
+        screened = address.attributes.get("screen", "").lower() != "no"
+        found.append(Diverted(address.user, reason, private, key, max(times, 1), screened))
     return tuple(found)
 
 

@@ -180,7 +180,8 @@ def _diverted_here(leg: Leg, number: Number) -> list[Diverted]:
     for one in leg.diversions:
         if sim is not None and one.number.canonical == sim:
             reason = one.reason
-        else:
+        elif one.screened:
+            # What only a stranger says is no redirecting number of a call that we send out.
             before.append(one)
     return [Diverted(number, reason), *before]
 

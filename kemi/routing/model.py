@@ -183,12 +183,16 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Diverted(msgspec.Struct, frozen=True, gc=False):
-    """Who was called before and diverted the call; `reason` and `counter` as RFC 5806 has them."""
+    """Who was called before and diverted the call; `reason` and `counter` as RFC 5806 has them.
+
+    `screened` is False where only a stranger says so.
+    """
 
     number: Number
     reason: str = "unknown"
     private: bool = False
     counter: int = 1
+    screened: bool = True
 
 
 class Target(msgspec.Struct, frozen=True):

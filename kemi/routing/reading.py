@@ -83,7 +83,7 @@ def read_calling(leg: Leg, order: Sequence[str], numbers: Reader, *, trusted: bo
         leg.story.tell("privacy", "The caller asks not to be shown.")
     if caller.diversions:
         leg.diversions = tuple(
-            Diverted(leg.identity[one.header], one.reason, one.private, one.counter)
+            Diverted(leg.identity[one.header], one.reason, one.private, one.counter, trusted and one.screened)
             for one in caller.diversions
         )
         for one in leg.diversions:

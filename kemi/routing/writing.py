@@ -144,7 +144,9 @@ def _diversion(pen: Pen, one: Diverted, host: str) -> str:
     # RFC 5806 section 4.
     privacy = ";privacy=full" if one.private else ""
     counter = f";counter={one.counter}" if one.counter > 1 else ""
-    return f"<sip:{pen.write('Diversion', one.number)}@{host}>;reason={one.reason}{counter}{privacy}"
+    screen = "" if one.screened else ";screen=no"
+    uri = f"<sip:{pen.write('Diversion', one.number)}@{host}>"
+    return f"{uri};reason={one.reason}{counter}{privacy}{screen}"
 
 
 def _history(pen: Pen, told: Sequence[Diverted], called: Number, host: str) -> str:

@@ -166,7 +166,7 @@ def test_media_is_told_who_diverted_the_call_in_canonical_form() -> None:
     )
     trunk = replace(LANDLINE, calling=("national", "national_trunk"))
     decision = decide(call, directory(trunks=(MVNO, trunk, WHOLESALE)), HOST)
-    assert decision.targets[0].headers["Diversion"] == f"<sip:+74957770000@{HOST}>;reason=user-busy"
+    assert decision.targets[0].headers["Diversion"] == f"<sip:+74957770000@{HOST}>;reason=user-busy;screen=no"
     assert decision.identity["Diversion"].canonical == "+74957770000"
 
 
