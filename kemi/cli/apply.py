@@ -40,8 +40,8 @@ def apply(
     """Bring the directory to what FILE says, all of it or nothing.
 
     Without --prune a file may hold a part of the directory: each trunk, tenant, subscriber or number that it
-    names becomes as the file says, keys left out included; all others stay as they are. A missing
-    database is made. Nodes follow within a second.
+    names becomes as the file says, keys left out included; all others stay as they are, also a tenant's
+    own settings where the file says none of them. A missing database is made. Nodes follow within a second.
     """
     wanted = read_file(file)
     with database() as engine:

@@ -1,7 +1,8 @@
 """Brings the database to what a file says: what differs, and only that, in one transaction.
 
 A file may speak of a part of the edge. What it names (a trunk, a tenant's own settings, a subscriber) is set
-as it says, keys left out included; what it does not name stays, unless `prune` asks to remove it.
+as it says, keys left out included; what it does not name stays, unless `prune` asks to remove it. A file that
+names a tenant only for what is in it (a subscriber, a queue) leaves the tenant's own settings alone.
 """
 
 from collections import Counter
@@ -150,4 +151,5 @@ def _numbered(routes: Iterable[Route]) -> dict[tuple[str, int], Route]:
 def _merged_tenant(current: Tenant, wanted: Tenant) -> Tenant:
     sections = ("subscribers", "numbers", *rows.SECTIONS.values())
     merged = {section: {**getattr(current, section), **getattr(wanted, section)} for section in sections}
-    return msgspec.structs.replace(wanted, **merged)
+    own = msgspec.structs.replace(wanted, **{section: {} for section in sections})
+    return msgspec.structs.replace(current if own == Tenant() else wanted, **merged)

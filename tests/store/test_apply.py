@@ -137,6 +137,15 @@ def test_without_prune_what_the_file_does_not_name_stays(engine, example):
     assert held(engine).trunks == example.trunks
 
 
+def test_a_subscriber_is_added_without_a_word_on_its_tenant(engine, example):
+    put(engine, example)
+    part = Document(tenants={"company": Tenant(subscribers={"250": Subscriber(name="Стажёр")})})
+    assert [change.place for change in put(engine, part).changes] == ["tenants.company.subscribers.250"]
+    renamed = Document(tenants={"company": Tenant(name="ООО «Другое»")})
+    (change,) = put(engine, renamed).changes
+    assert change.fields["recording"][1]["policy"] == "none"
+
+
 def test_prune_removes_it(engine, example):
     put(engine, example)
     less = with_people(example, _203=None)
