@@ -218,10 +218,10 @@ def test_apply_shows_what_changes(fmcctl, answer, tmp_path):
     ]
 
 
-def test_apply_shows_what_a_tenant_loses_that_is_named_without_its_settings(fmcctl, tmp_path):
+def test_apply_shows_what_a_tenant_loses_that_is_named_without_some_of_its_settings(fmcctl, tmp_path):
     fmcctl("apply", "-f", EXAMPLE, "--yes")
     part = tmp_path / "part.yaml"
-    part.write_text('tenants: {company: {subscribers: {"205": {}}}}')
+    part.write_text('tenants: {company: {area_code: "495", subscribers: {"205": {}}}}')
     _, out, _ = fmcctl("apply", "-f", part, "--dry-run")
     recording = "policy: all, announce: inbound, outbound, keep: 180d → policy: none, announce: —, keep: —"
     assert f"recording: {recording}" in " ".join(out.split())
