@@ -138,8 +138,7 @@ class Kamailio:
                 return
             request = json.loads(datagram)
             with self.heard:
-                # Status and registrations are asked for all the time; what counts here is what is told.
-                asks = request["method"] == "dispatcher.list" or request["method"].startswith("uac.")
+                asks = request["method"] == "dispatcher.list"
                 if not asks:
                     self.asked.append(request["method"])
                 if self.refusals and not asks:
