@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     snapshot_writes: Counter
     database_up: Gauge
     sync_failures: Counter
-    trunk_registered: Gauge
 
 BUCKETS = (25e-6, 50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 5e-3)
 """Bounds of handler time in seconds: a worker that takes 5 ms caps the edge at 200 calls/s."""
@@ -57,8 +56,8 @@ def _build() -> None:
     def counter(name: str, text: str, *labels: str) -> Counter:
         return Counter(f"fmc_{name}", text, labels, registry=own)
 
-    def gauge(name: str, text: str, mode: str, *labels: str) -> Gauge:
-        return Gauge(f"fmc_{name}", text, labels, registry=own, multiprocess_mode=mode)  # type: ignore[arg-type]
+    def gauge(name: str, text: str, mode: str) -> Gauge:
+        return Gauge(f"fmc_{name}", text, registry=own, multiprocess_mode=mode)  # type: ignore[arg-type]
 
     names.update(
         decisions=counter("decisions", "Legs decided on.", "action", "direction", "trunk"),
@@ -102,12 +101,6 @@ def _build() -> None:
         snapshot_writes=counter("snapshot_writes", "Snapshots written: update or rebuild.", "how"),
         database_up=gauge("database_up", "1 while the sync agent reads the database, else 0.", "mostrecent"),
         sync_failures=counter("sync_failures", "Rounds of the sync agent that failed."),
-        trunk_registered=gauge(
-            "trunk_registered",
-            "1 while the edge is registered for the trunk, else 0; NaN: not asked for any more.",
-            "mostrecent",
-            "trunk",
-        ),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from kemi.agent.nodestate import NodeState, Peer, Registration
+from kemi.agent.nodestate import NodeState, Peer
 
 SILENT_SECONDS = 20.0
 """A node reports every five seconds: after this nobody knows how it is."""
@@ -61,6 +61,7 @@ def report(
         lag=lag,
         age=None if current_at is None else max(0.0, now - current_at),
         problems=tuple(_problems(state, own=own, heard=heard, lag=lag, now=now)),
+        notes=() if state is None else tuple(_notes(state)),
     )
 
 
@@ -85,7 +86,6 @@ def _problems(
         )
     else:
         yield from _of_peers(state)
-    yield from _of_registrations(state)
     if state.spool is None:
         yield Problem("the spool cannot be read", "see the ship agent's log")
     elif state.spool >= SPOOL_EVENTS:
@@ -181,43 +181,10 @@ def _listed(peers: Sequence[Peer]) -> str:
     return ", ".join(f"{peer.uri} {_WORDS[peer.health]}" for peer in peers)
 
 
-def _of_registrations(state: NodeState) -> Iterator[Problem]:
+def _notes(state: NodeState) -> Iterator[str]:
     for trunk in state.trunks:
-        one = trunk.registration
-        if one is None or one.state == "registered":
-            continue
-        if one.state == "unknown" and (state.kamailio or not state.agents.get("sync")):
-            # That is the problem, and said.
-            continue
-        what, do = _not_registered(one)
-        yield Problem(f"trunk {trunk.name} is not registered at {one.registrar}: {what}", do)
-
-
-def _not_registered(one: Registration) -> tuple[str, str]:
-    match one.state:
-        case "no password":
-            return (
-                f"{one.variable} does not hold a password",
-                f"set {one.variable} in the environment of the sync agent, and start that again",
-            )
-        case "bad user":
-            return "its user cannot stand in a SIP URI", "correct user in the trunk's register"
-        case "no answer":
-            return "the registrar does not answer", "ask the operator, see the network; it is tried again"
-        case "trying":
-            return "it is being tried", "wait some seconds"
-        case "refused" if one.status in {401, 403, 407}:
-            return (
-                f"the registrar refused user or password ({one.status})",
-                "see user and the variable that password_env names; ask the operator",
-            )
-        case "refused" if one.status == 404:
-            return "the registrar does not know the user (404)", "see user; ask the operator"
-        case "refused" if one.status == 200:
-            return "the registrar's 200 does not have our Contact", "ask the operator"
-        case "refused":
-            return f"the registrar answered {one.status}", "ask the operator; it is tried again"
-    return "the sync agent does not know", "see its log, and Kamailio's"
+        if trunk.registration is not None:
+            yield f"trunk {trunk.name} asks for a registration: {trunk.registration}"
 
 
 def lag_of(revision: int | None, newest: int, made: Mapping[int, float], now: float) -> Lag | None:

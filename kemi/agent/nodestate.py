@@ -19,12 +19,6 @@ Health: TypeAlias = Literal["up", "trying", "down", "disabled", "not probed", "n
 """What Kamailio has found out about a peer by OPTIONS, or that it has not."""
 
 
-Registered: TypeAlias = Literal[
-    "registered", "trying", "refused", "no answer", "no password", "bad user", "unknown"
-]
-"""What has become of a registration; refused: the registrar has answered so."""
-
-
 class Peer(msgspec.Struct, frozen=True):
     """A trunk's peer or a media server."""
 
@@ -32,26 +26,12 @@ class Peer(msgspec.Struct, frozen=True):
     health: Health
 
 
-class Registration(msgspec.Struct, frozen=True):
-    """How a trunk's registration is.
-
-    `until` is when it ends, in seconds since the epoch, where it is registered; `status` what the registrar
-    answered where it refused; `variable` names what should hold the password and does not.
-    """
-
-    state: Registered
-    registrar: str = ""
-    until: float | None = None
-    status: int | None = None
-    variable: str | None = None
-
-
 class TrunkState(msgspec.Struct, frozen=True):
     """A trunk's peers. `registration` is None where the trunk asks for none."""
 
     name: str
     peers: tuple[Peer, ...]
-    registration: Registration | None = None
+    registration: str | None = None
 
 
 class Follow(msgspec.Struct, frozen=True):
@@ -67,7 +47,6 @@ class Follow(msgspec.Struct, frozen=True):
     hindrance: str = ""
     reload: str = ""
     doing: str = ""
-    registrations: dict[str, Registration] = {}
 
 
 class NodeState(msgspec.Struct, frozen=True):
@@ -89,8 +68,8 @@ class NodeState(msgspec.Struct, frozen=True):
     follow: Follow | None = None
 
 
-FRESH_SECONDS = 20.0
-"""What the sync agent said of registrations is believed so long, while it runs."""
+NOT_REGISTERED = "not supported yet"
+"""What is said of a trunk that asks for a registration: nothing registers yet."""
 
 
 def sync_lock(settings: Settings) -> Path:
@@ -120,14 +99,6 @@ def observe(
     """The state of this node; what its snapshot says is given, because only one in a process may open it."""
     health, kamailio = _probed(settings)
     known = Globals() if small is None else small
-    agents = {"sync": held(sync_lock(settings)), "ship": held(ship_lock(settings))}
-    told = {}
-    if follow is not None and agents["sync"] and time.time() - follow.at < FRESH_SECONDS:
-        told = follow.registrations
-    registered = {
-        asked.trunk: told.get(asked.trunk) or Registration("unknown", asked.registrar)
-        for asked in known.registrations
-    }
     return NodeState(
         at=time.time(),
         revision=revision,
@@ -138,13 +109,13 @@ def observe(
             TrunkState(
                 trunk.name,
                 _peers(trunk.peers, health, known.sets.get(trunk.name, 0)),
-                registered.get(trunk.name),
+                NOT_REGISTERED if trunk.name in known.registering else None,
             )
             for trunk in known.trunks
         ),
         media=_peers(known.media, health, MEDIA_SET),
         spool=_depth(settings),
-        agents=agents,
+        agents={"sync": held(sync_lock(settings)), "ship": held(ship_lock(settings))},
         follow=follow,
     )
 

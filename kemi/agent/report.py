@@ -11,7 +11,7 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from kemi import logs, metrics
-from kemi.agent.nodestate import Follow, NodeState, Registration, as_json, observe, write_follow
+from kemi.agent.nodestate import Follow, NodeState, as_json, observe, write_follow
 from kemi.directory import rows
 from kemi.directory.snapshot import Globals, Head
 from kemi.directory.tables import NodeRow, RevisionRow
@@ -23,10 +23,7 @@ REPORT_SECONDS = 5.0
 
 
 class Known:
-    """What the agent's loop knows; written by it alone, read by the threads that report and register.
-
-    `registrations` is written by the thread that registers.
-    """
+    """What the agent's loop knows; written by it alone, read by the thread that reports."""
 
     def __init__(self) -> None:
         self.head: Head | None = None
@@ -37,18 +34,9 @@ class Known:
         self.hindrance = ""
         self.reload = ""
         self.doing = ""
-        self.registrations: dict[str, Registration] = {}
 
     def follow(self) -> Follow:
-        return Follow(
-            time.time(),
-            self.current_at,
-            self.database,
-            self.hindrance,
-            self.reload,
-            self.doing,
-            self.registrations,
-        )
+        return Follow(time.time(), self.current_at, self.database, self.hindrance, self.reload, self.doing)
 
 
 class Reporter:

@@ -22,8 +22,8 @@ class RefusedError(Exception):
     """Kamailio answered with an error: its words."""
 
 
-def call(path: Path, method: str, *parameters: str | int, timeout: float = 2.0) -> Any:
-    """Call a method and give its result.
+def call(path: Path, method: str, timeout: float = 2.0) -> Any:
+    """Call a method without parameters and give its result.
 
     Raises UnreachableError after `timeout` seconds at the latest, RefusedError when Kamailio says no.
     """
@@ -36,10 +36,7 @@ def call(path: Path, method: str, *parameters: str | int, timeout: float = 2.0) 
         client.settimeout(timeout)
         try:
             client.connect(str(path))
-            asked: dict[str, Any] = {"jsonrpc": "2.0", "method": method, "id": number}
-            if parameters:
-                asked["params"] = parameters
-            client.send(msgspec.json.encode(asked))
+            client.send(msgspec.json.encode({"jsonrpc": "2.0", "method": method, "id": number}))
             while True:
                 client.settimeout(max(deadline - time.monotonic(), 0.001))
                 answer = _decode(client.recv(LARGEST))

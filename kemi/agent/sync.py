@@ -21,7 +21,6 @@ from kemi.agent.alone import alone
 from kemi.agent.lists import Lists
 from kemi.agent.news import news_of
 from kemi.agent.nodestate import sync_lock
-from kemi.agent.registrar import Registrar
 from kemi.agent.report import Known, Reporter
 from kemi.directory import following
 from kemi.directory.database import NoDirectoryError, reading_directory
@@ -76,15 +75,12 @@ class Agent:
         """Follow until `stop`; a round that fails is logged, counted and tried again."""
         news = news_of(self._engine)
         reporter = Reporter(self._settings, self._engine, self._known)
-        registrar = Registrar(self._settings, self._known)
         reporter.start()
-        registrar.start()
         while not stop.is_set():
             if self._round():
                 news.wait(stop)
             else:
                 stop.wait(PAUSE_SECONDS)
-        registrar.stop()
         reporter.stop()
         news.close()
         self._engine.dispose()

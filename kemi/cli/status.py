@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kemi.agent import nodestate
 from kemi.agent.health import Lag, NodeReport, lag_of, report, span
-from kemi.agent.nodestate import NodeState, Peer, Registration
+from kemi.agent.nodestate import NodeState, Peer
 from kemi.cli.output import (
     Format,
     FormatOption,
@@ -266,20 +266,10 @@ def _line(node: NodeReport) -> tuple[str | None, ...]:
     )
 
 
-def _registered(one: Registration) -> str:
-    if one.until is not None:
-        return f"registered, another {span(max(0.0, one.until - time.time()))}"
-    return one.state if one.status is None else f"{one.state}, {one.status}"
-
-
 def _peers(state: NodeState) -> "Table":
     def lines(name: str, peers: Sequence[Peer]) -> Iterator[tuple[str, str, str]]:
         for number, peer in enumerate(peers):
             yield "" if number else name, peer.uri, peer.health
 
-    found: list[tuple[str, str, str]] = []
-    for trunk in state.trunks:
-        found += lines(f"trunk {trunk.name}", trunk.peers)
-        if trunk.registration is not None:
-            found.append(("", f"registrar {trunk.registration.registrar}", _registered(trunk.registration)))
+    found = [line for trunk in state.trunks for line in lines(f"trunk {trunk.name}", trunk.peers)]
     return table(("this node", "peer", "state"), [*found, *lines("media", state.media)])

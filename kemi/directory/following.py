@@ -17,7 +17,7 @@ from kemi.directory.document import Subscriber as SubscriberEntry
 from kemi.directory.document import Tenant as TenantEntry
 from kemi.directory.edit import NOUNS
 from kemi.directory.generation import Changes, Whole
-from kemi.directory.snapshot import FIRST_TRUNK_SET, Globals, Head, Registering
+from kemi.directory.snapshot import FIRST_TRUNK_SET, Globals, Head
 from kemi.directory.tables import (
     ChangeRow,
     DidRow,
@@ -64,11 +64,7 @@ def small(connection: Connection) -> Globals:
         routes=values.routes(document),
         sets={name: FIRST_TRUNK_SET - 1 + number for name, number in rows.trunk_ids(connection).items()},
         media=tuple(document.media),
-        registrations=tuple(
-            Registering(name, asked.registrar, asked.user, asked.password_env, asked.expires)
-            for name, trunk in document.trunks.items()
-            if (asked := trunk.register)
-        ),
+        registering=tuple(name for name, trunk in document.trunks.items() if trunk.register),
     )
 
 

@@ -63,28 +63,18 @@ TENANTS_KEPT = 4096
 """Tenants that a reader keeps decoded."""
 
 
-class Registering(msgspec.Struct, frozen=True):
-    """Where the edge registers for a trunk; `password_env` names a variable, `expires` is in seconds."""
-
-    trunk: str
-    registrar: str
-    user: str
-    password_env: str
-    expires: int
-
-
 class Globals(msgspec.Struct, frozen=True):
     """The small part of the directory. `sets` maps a trunk's name to its dispatcher set.
 
-    `trunks` and `routes` are in the order that routing.model.Directory asks for; `registrations` are for the
-    sync agent, workers do not look at them.
+    `trunks` and `routes` are in the order that routing.model.Directory asks for; `registering` are the
+    trunks at which the edge should register.
     """
 
     trunks: tuple[Trunk, ...] = ()
     routes: tuple[Route, ...] = ()
     sets: Mapping[str, int] = {}
     media: tuple[str, ...] = ()
-    registrations: tuple[Registering, ...] = ()
+    registering: tuple[str, ...] = ()
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -117,7 +107,7 @@ def checksum(key: bytes, value: bytes) -> int:
 
 def fields() -> int:
     """A number that changes with the fields of what is written, and with their defaults."""
-    written = (Globals, Registering, Trunk, Egress, Prefixes, Rewrite, Route, Tenant, Device, Subscriber, Did)
+    written = (Globals, Trunk, Egress, Prefixes, Rewrite, Route, Tenant, Device, Subscriber, Did)
     known = [
         (struct.__name__, field.name, field.default, field.default_factory, field.type)
         for struct in written

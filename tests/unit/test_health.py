@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from kemi.agent.health import Lag, lag_of, report, span
-from kemi.agent.nodestate import Follow, NodeState, Peer, Registration, TrunkState, as_json, from_json
+from kemi.agent.nodestate import Follow, NodeState, Peer, TrunkState, as_json, from_json
 
 NOW = 1_800_000_000.0
 UP = Peer("sip:192.0.2.1", "up")
@@ -91,30 +91,12 @@ def test_where_kamailio_is_gone_its_peers_are_not_blamed() -> None:
     assert "Kamailio" in problem
 
 
-@pytest.mark.parametrize(
-    ("state", "values", "words"),
-    [
-        ("registered", {"until": NOW}, None),
-        ("trying", {}, "it is being tried"),
-        ("refused", {"status": 401}, "refused user or password (401)"),
-        ("refused", {"status": 404}, "does not know the user"),
-        ("refused", {"status": 200}, "200 does not have our Contact"),
-        ("refused", {"status": 500}, "answered 500"),
-        ("no answer", {}, "does not answer"),
-        ("no password", {"variable": "SECRET"}, "SECRET does not hold a password"),
-        ("bad user", {}, "user cannot stand in a SIP URI"),
-        ("unknown", {}, "does not know"),
-    ],
-)
-def test_a_registration_that_is_not_is_a_problem(state: str, values: dict, words: str | None) -> None:
-    trunk = TrunkState("t", (UP,), Registration(state, "sip:r", **values))  # type: ignore[arg-type]
-    found = said(trunks=(trunk,))
-    if words is None:
-        assert found == []
-    else:
-        (problem,) = found
-        assert problem.startswith("trunk t is not registered at sip:r: ")
-        assert words in problem
+def test_a_registration_is_a_note() -> None:
+    trunk = TrunkState("t", (UP,), "not supported yet")
+    state = msgspec.structs.replace(WELL, trunks=(trunk,))
+    made = report("edge-1", state, own=True, heard=0, lag=Lag(0, 0), now=NOW)
+    assert made.problems == ()
+    assert made.notes == ("trunk t asks for a registration: not supported yet",)
 
 
 def test_a_state_goes_through_the_database() -> None:
