@@ -9,6 +9,7 @@ ksr.install()
 from kemi import settings  # noqa: E402  kemi.edge must find the fake
 from kemi.edge import request  # noqa: E402
 from kemi.identity import HEADERS  # noqa: E402
+from kemi.routing import headers  # noqa: E402
 
 ROUTES = "".join(path.read_text() for path in (settings.CHECKOUT / "kamailio" / "routes").glob("*.cfg"))
 OURS = re.compile(r"X-FMC-[A-Z]\w+")
@@ -54,7 +55,7 @@ def test_every_identity_header_is_stripped():
 
 
 def test_only_headers_that_identity_knows_are_read():
-    read = {*request._MEDIA_HEADERS, *request._TRUNK_HEADERS, *request._MOBILE_HEADERS}
+    read = {*headers.MEDIA_HEADERS, *headers.TRUNK_HEADERS, *headers.MOBILE_HEADERS}
     assert read <= set(HEADERS)
     assert {name for name, _, _ in request._CONNECTED} <= set(HEADERS)
-    assert set(HEADERS) >= request._MAY_REPEAT
+    assert set(HEADERS) >= headers.MAY_REPEAT
